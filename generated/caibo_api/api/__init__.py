@@ -1,0 +1,3 @@
+# Generated from openapi.yaml and codegen/overlay.yaml by `nox -s generate`.
+# Do not edit: the next run replaces this file.
+"""Contains methods for accessing the API"""
