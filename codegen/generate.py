@@ -17,18 +17,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_jsonpath
 from oas_patch.overlay import apply_overlay  # type: ignore[import-untyped]
-from openapi_python_client.config import ConfigFile
+from openapi_python_client.config import ClassOverride, ConfigFile
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 PACKAGE = Path("generated", "caibo_api")
 LABELS = ("contradiction", "assumption", "documented elsewhere")
+ACTIONS = [{"target", "description", "x-label", kind} for kind in ("update", "remove")]
 BANNER = (
     "# Generated from openapi.yaml and codegen/overlay.yaml by `nox -s generate`.\n"
     "# Do not edit: the next run replaces this file.\n"
@@ -63,10 +66,20 @@ def write(root: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as scratch:
         made = generate(root, Path(scratch))
         target.parent.mkdir(exist_ok=True)
-        if target.exists():
-            target.rename(Path(scratch, "replaced"))
-        made.rename(target)
+        _swap(target, made, Path(scratch, "replaced"))
     print(f"generated {PACKAGE}: {len(files(target))} files")
+
+
+def _swap(target: Path, made: Path, aside: Path) -> None:
+    if not target.exists():
+        made.rename(target)
+        return
+    target.rename(aside)
+    try:
+        made.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
 
 
 def check(root: Path) -> int:
@@ -132,10 +145,40 @@ def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> Non
             f"overlay action {target!r} needs a `description` with its reason and an `x-label`, "
             f"one of {', '.join(LABELS)}"
         )
-    if not parse_jsonpath(target).find(contract):
+    if action.keys() not in ACTIONS:
+        raise GenerationError(
+            f"overlay action {target!r} must have `update` or `remove` and no further keys"
+        )
+    try:
+        selected = [match.value for match in parse_jsonpath(target).find(contract)]
+    except JSONPathError as error:
+        raise GenerationError(f"overlay action {target!r}: no JSONPath: {error}") from error
+    if not selected:
         raise GenerationError(
             f"overlay action {target!r} selects nothing: the contract has changed under it. "
             "Look at openapi.yaml, then correct or remove the action in codegen/overlay.yaml."
+        )
+    if action["x-label"] != "contradiction":
+        _check_silence(target, action.get("update"), selected)
+
+
+def _check_silence(target: str, update: object, selected: list[Any]) -> None:
+    """Stop where the contract now says itself what we had to add.
+
+    Merged in silence, our guess would win over what the vendor has published since.
+    """
+    said = [
+        name
+        for value in selected
+        if isinstance(value, dict) and isinstance(update, dict)
+        for name in update
+        if name in value
+    ]
+    if said:
+        raise GenerationError(
+            f"overlay action {target!r} adds {', '.join(said)}, which the contract now says "
+            "itself. Look at openapi.yaml, then remove that from the action in "
+            "codegen/overlay.yaml or, if the vendor is wrong, label it `contradiction`."
         )
 
 
@@ -145,22 +188,30 @@ def sound_alarm(contract: Mapping[str, Any]) -> None:
     unruled = [name for name, schema in properties.items() if "readOnly" not in schema]
     if unruled:
         raise GenerationError(
-            f"no ruling for {', '.join(unruled)}: may a caller set it, or does the gateway? Add an "
-            "action to codegen/overlay.yaml with target "
-            f"$.components.schemas.Client.properties.{unruled[0]} and `update: {{readOnly: false}}` "
-            "(writable) or `{readOnly: true}` (server-owned), with its reason and label."
+            f"no ruling for {', '.join(unruled)}: may a caller set it, or does the gateway? "
+            "Add an action to codegen/overlay.yaml with target "
+            f"$.components.schemas.Client.properties.{unruled[0]} and "
+            "`update: {readOnly: false}` (writable) or `{readOnly: true}` (server-owned), "
+            "with its reason and label."
         )
 
 
 def check_config(path: Path) -> Path:
     """Refuse a setting that the generator would silently ignore."""
-    known = ConfigFile.model_fields
-    for name in _load(path):
+    settings = _load(path)
+    _check_names(path.name, settings, ConfigFile.model_fields)
+    for schema, override in (settings.get("class_overrides") or {}).items():
+        where = f"{path.name}, class_overrides, {schema}"
+        _check_names(where, override, ClassOverride.model_fields)
+    return path
+
+
+def _check_names(where: str, settings: Mapping[str, Any], known: Collection[str]) -> None:
+    for name in settings:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise GenerationError(f"{path.name}: the generator has no setting {name!r}{hint}")
-    return path
+            raise GenerationError(f"{where}: the generator has no setting {name!r}{hint}")
 
 
 def _run_generator(source: Path, config: Path, package: Path) -> None:
@@ -179,7 +230,10 @@ def _run_generator(source: Path, config: Path, package: Path) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    loaded = YAML(typ="safe", pure=True).load(path)
+    try:
+        loaded = YAML(typ="safe", pure=True).load(path)
+    except YAMLError as error:
+        raise GenerationError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(loaded, dict):
         raise GenerationError(f"{path.name} holds no mapping")
     return loaded

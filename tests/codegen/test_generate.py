@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import generate
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "codegen"))
-
-import generate  # noqa: E402
-
 Edit = Callable[[str, str, str], None]
 
 
@@ -106,6 +102,26 @@ def test_nothing_leaves_the_scratch_folder_behind(project: Path) -> None:
     assert run(project) == 1
 
     assert {path.name for path in project.iterdir()} == before
+
+
+def test_a_swap_that_fails_brings_the_old_package_back(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two renames the package is missing; a failure there does not leave it so."""
+    (project / generate.PACKAGE / "by-hand.py").touch()
+    before = made(project)
+    rename = Path.rename
+
+    def fail_to_bring(self: Path, target: Path) -> Path:
+        if self.parent.name.startswith(".generate-") and self.name == "caibo_api":
+            raise OSError("no space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_to_bring)
+    with pytest.raises(OSError, match="no space"):
+        run(project)
+
+    assert made(project) == before
 
 
 @pytest.mark.parametrize("name", ["client.py", "openapi.json", "models/customer.py"])
@@ -198,6 +214,49 @@ def test_an_action_that_selects_nothing_is_an_error(
     assert made(project) == before
 
 
+def test_an_action_that_does_nothing_is_an_error(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt `update` would otherwise be a correction that never happens."""
+    edit(
+        "codegen/overlay.yaml",
+        "    update:\n      securitySchemes",
+        "    upd:\n      securitySchemes",
+    )
+
+    assert run(project) == 1
+
+    said = capsys.readouterr().err
+    assert "'$.components'" in said
+    assert "`update` or `remove`" in said
+
+
+def test_a_target_that_is_no_path_is_an_error(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typing error in a target is named by its action instead of a traceback."""
+    edit("codegen/overlay.yaml", "  - target: $.components\n", "  - target: $.components[\n")
+
+    assert run(project) == 1
+
+    assert "'$.components[': no JSONPath" in capsys.readouterr().err
+
+
+def test_an_assumption_ends_when_the_vendor_says_it(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once the vendor publishes a read, our guess at it must not be merged over theirs."""
+    path = "  /customers/{id}:\n"
+    read = "    get:\n      responses:\n        '200':\n          description: OK\n"
+    edit("openapi.yaml", path, path + read)
+    before = made(project)
+
+    assert run(project) == 1
+
+    assert "adds get, which the contract now says itself" in capsys.readouterr().err
+    assert made(project) == before
+
+
 @pytest.mark.parametrize("old", ["    x-label: assumption\n", "    description: In the path"])
 def test_an_action_without_reason_or_label_is_an_error(
     project: Path, edit: Edit, old: str, capsys: pytest.CaptureFixture[str]
@@ -221,20 +280,37 @@ def test_a_misspelt_setting_is_an_error(
     assert "did you mean class_overrides?" in capsys.readouterr().err
 
 
+def test_a_misspelt_name_below_a_setting_is_an_error(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names inside a class override are checked, too."""
+    edit("codegen/config.yaml", "module_name:", "modul_name:")
+
+    assert run(project) == 1
+
+    assert "class_overrides, Client: " in capsys.readouterr().err
+
+
 def test_what_the_generator_only_warns_of_is_an_error(
     project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An endpoint that the generator would drop with a warning stops the run."""
     edit(
         "codegen/overlay.yaml",
+        "              application/json:\n"
+        "                schema:\n"
         "                  $ref: '#/components/schemas/LoginRequest'",
-        "                  type: 'null'",
+        "              application/xml:\n"
+        "                schema:\n"
+        "                  $ref: '#/components/schemas/LoginRequest'",
     )
     before = made(project)
 
     assert run(project) == 1
 
-    assert capsys.readouterr().err.startswith("generate: ")
+    said = capsys.readouterr().err
+    assert "openapi-python-client failed" in said
+    assert "POST /auth/login" in said
     assert made(project) == before
 
 
@@ -258,3 +334,14 @@ def test_a_file_without_a_mapping_is_an_error(
     assert run(project) == 1
 
     assert "openapi.yaml holds no mapping" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_yaml_is_an_error(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So is a contract that was cut off."""
+    (project / "openapi.yaml").write_text("paths: {")
+
+    assert run(project) == 1
+
+    assert "openapi.yaml is not valid YAML" in capsys.readouterr().err
