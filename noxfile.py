@@ -1,0 +1,165 @@
+"""Everything that is done to this project, a session each: ``nox --list``.
+
+``nox`` alone runs what a change must pass: lint, types, drift and tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import nox
+
+# Older releases take a pyenv shim for an interpreter although it only fails.
+nox.needs_version = ">=2026.8.17"
+nox.options.download_python = "never"
+# A machine without all of the supported versions is no error, CI's included.
+nox.options.error_on_missing_interpreters = False
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+DEPENDENCIES = PROJECT["project"]["dependencies"]
+DIST = Path("dist")
+PRISM = "@stoplight/prism-cli@5.16.0"
+
+# pyenv puts a shim for every version on PATH, of which only the chosen ones run;
+# behind the shims we offer what they stand for.
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+os.environ["PATH"] = os.pathsep.join(
+    [os.environ.get("PATH", os.defpath), *map(str, sorted(PYENV.glob("3.*/bin")))]
+)
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Give the requirements of a dependency group."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def wheel() -> str:
+    """Give the path of the wheel that `build` made."""
+    [built] = DIST.glob("*.whl")
+    return str(built)
+
+
+def install_wheel(session: nox.Session, *more: str) -> None:
+    """Install the wheel, so that nothing is tested that is not shipped."""
+    session.install(wheel(), *more)
+    # In a reused environment pip would take an older wheel of this version for the same.
+    session.install("--force-reinstall", "--no-deps", wheel())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Hold the code against ruff's rules and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types: all of them with mypy, those of the facade with pyright, too."""
+    session.install(*DEPENDENCIES, *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(default=False)
+def generate(session: nox.Session) -> None:
+    """Generate `generated/` from the contract and the overlay; `-- check` only compares."""
+    session.install(*group("generate"))
+    session.run("python", "codegen/generate.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def drift(session: nox.Session) -> None:
+    """Check that `generated/` is what each Python would generate, and test the generation."""
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.run("python", "codegen/generate.py", "check")
+    # The fixtures of the other tests need the facade, this session does not.
+    session.run("pytest", "--confcutdir=tests/codegen", "tests/codegen")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the wheel and look what is in it."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", ".", "--no-deps", "--wheel-dir", str(DIST))
+    with zipfile.ZipFile(wheel()) as archive:
+        names = set(archive.namelist())
+    for name in ["caibo/py.typed", "caibo_api/py.typed", "caibo_api/openapi.json"]:
+        if name not in names:
+            session.error(f"the wheel lacks {name}")
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if tops != {"caibo", "caibo_api"}:
+        session.error(f"the wheel has more than the two packages: {tops}")
+
+
+@nox.session(python=PYTHONS, requires=["build"])
+def tests(session: nox.Session) -> None:
+    """Test the installed wheel; `-- ARGUMENTS` go to pytest, and coverage is left out."""
+    install_wheel(session, *group("test"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.notify("coverage")
+    session.run(
+        *("coverage", "run", "-m", "pytest"),
+        *("--ignore=tests/codegen", "--ignore=tests/independent"),
+        env={"COVERAGE_FILE": f".coverage.{session.python}"},
+    )
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Combine what the tests covered; every branch of `wrapper/` must be among it."""
+    session.install(*group("coverage"))
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session(default=False, requires=["build"])
+def lowest(session: nox.Session) -> None:
+    """Test the wheel with the oldest dependencies that it admits."""
+    oldest = [needed.split(",")[0].replace(">=", "==") for needed in DEPENDENCIES]
+    install_wheel(session, *oldest, *group("test"))
+    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"], reuse_venv=False)
+def demo(session: nox.Session) -> None:
+    """Show the client at work: a fresh environment, the wheel, a gateway on a real socket."""
+    session.install(wheel())
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def bench(session: nox.Session) -> None:
+    """Compare an update with the same two requests in plain httpx."""
+    install_wheel(session)
+    session.run("python", "benchmarks/update.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def prism(session: nox.Session) -> None:
+    """Send the client's requests to Prism, which validates them against the contract."""
+    npm = shutil.which("npm")
+    if npm is None:
+        session.skip("Prism is installed with npm, which is not on this machine")
+    install_wheel(session, *group("test"))
+    home = session.create_tmp()
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+    session.run(npm, "install", "--prefix", home, *quiet, PRISM, external=True)
+    session.run(
+        *("pytest", "tests/independent/test_prism.py", *session.posargs),
+        env={"PRISM": str(Path(home, "node_modules", ".bin", "prism"))},
+    )
+
+
+@nox.session(default=False, requires=["build"])
+def schemathesis(session: nox.Session) -> None:
+    """Hold the fake gateway against the contract with requests that schemathesis makes up."""
+    install_wheel(session, *group("test"), *group("schemathesis"))
+    session.run("pytest", "tests/independent/test_schemathesis.py", *session.posargs)
