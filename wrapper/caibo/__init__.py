@@ -1,0 +1,91 @@
+"""Change some fields of a Caibo customer and lose nothing else in the record.
+
+    import caibo
+
+    with caibo.Caibo(api_key="caibo_test_sk_…") as client:
+        update = client.customers.update(12345, email="new@example.com", phone=None)
+
+Names load when they are first used (PEP 562), so that ``import caibo`` alone
+costs next to nothing.  Everything that can be raised is drawn as a tree in
+`caibo._errors`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from caibo._auth import ApiKey as ApiKey
+    from caibo._auth import BearerToken as BearerToken
+    from caibo._auth import Login as Login
+    from caibo._client import AsyncCaibo as AsyncCaibo
+    from caibo._client import Caibo as Caibo
+    from caibo._customers import AsyncCustomers as AsyncCustomers
+    from caibo._customers import Customers as Customers
+    from caibo._document import Document as Document
+    from caibo._errors import APIError as APIError
+    from caibo._errors import AuthenticationError as AuthenticationError
+    from caibo._errors import BadRequestError as BadRequestError
+    from caibo._errors import CaiboError as CaiboError
+    from caibo._errors import ConfigurationError as ConfigurationError
+    from caibo._errors import ConflictError as ConflictError
+    from caibo._errors import DeadlineExceededError as DeadlineExceededError
+    from caibo._errors import InvalidChangesError as InvalidChangesError
+    from caibo._errors import MalformedResponseError as MalformedResponseError
+    from caibo._errors import NotFoundError as NotFoundError
+    from caibo._errors import OverwrittenError as OverwrittenError
+    from caibo._errors import PermissionDeniedError as PermissionDeniedError
+    from caibo._errors import Problem as Problem
+    from caibo._errors import RateLimitedError as RateLimitedError
+    from caibo._errors import RenewalError as RenewalError
+    from caibo._errors import ServerError as ServerError
+    from caibo._errors import TransportError as TransportError
+    from caibo._errors import UnknownOutcomeError as UnknownOutcomeError
+    from caibo._records import Change as Change
+    from caibo._records import Customer as Customer
+    from caibo._records import CustomerChanges as CustomerChanges
+    from caibo._records import Update as Update
+
+_HOME = {
+    "_auth": ("ApiKey", "BearerToken", "Login"),
+    "_client": ("AsyncCaibo", "Caibo"),
+    "_customers": ("AsyncCustomers", "Customers"),
+    "_document": ("Document",),
+    "_errors": (
+        "APIError",
+        "AuthenticationError",
+        "BadRequestError",
+        "CaiboError",
+        "ConfigurationError",
+        "ConflictError",
+        "DeadlineExceededError",
+        "InvalidChangesError",
+        "MalformedResponseError",
+        "NotFoundError",
+        "OverwrittenError",
+        "PermissionDeniedError",
+        "Problem",
+        "RateLimitedError",
+        "RenewalError",
+        "ServerError",
+        "TransportError",
+        "UnknownOutcomeError",
+    ),
+    "_records": ("Change", "Customer", "CustomerChanges", "Update"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

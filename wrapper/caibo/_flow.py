@@ -1,0 +1,67 @@
+"""What a flow is made of: calls of generated operations, decided without waiting.
+
+A generated endpoint module *is* the operation: it satisfies `Operation`, so type
+checkers hold every call here against the generated signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import httpx
+
+from caibo._document import Document
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Operation(Protocol[P]):
+    """A generated endpoint module: it knows method, path and media type."""
+
+    def _get_kwargs(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that a flow wants sent; it gets the 2xx answer, or the error is thrown in."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    content: bytes | None
+
+
+#: Yields calls, takes their answers, returns the result.
+Flow = Generator[Call, httpx.Response, T]
+
+
+def call(operation: Operation[P], *args: P.args, **kwargs: P.kwargs) -> Call:
+    """Ask a generated operation what to send."""
+    made = operation._get_kwargs(*args, **kwargs)  # pyright: ignore[reportPrivateUsage]
+    document = made.get("json")
+    return Call(
+        made["method"],
+        made["url"],
+        made.get("headers", {}),
+        bytes(document) if isinstance(document, Document) else None,
+    )
+
+
+def body(document: Document) -> Any:
+    """Pass a document where the generated code wants its model.
+
+    All it does with a body is to call `to_dict`, and a model of its own would
+    lose digits and members.
+    """
+    return _Body(document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    document: Document
+
+    def to_dict(self) -> Document:
+        return self.document

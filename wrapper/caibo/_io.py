@@ -1,0 +1,252 @@
+"""Everything that waits: the two HTTP clients and the two drivers of flows.
+
+A flow decides and yields calls; `run` and `arun` send them.  The clients raise
+our errors from `send`, outside httpx's auth flow: an event hook would see a 401
+that a renewed token is about to cure.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import httpx
+from httpx import USE_CLIENT_DEFAULT
+
+from caibo._errors import CaiboError, ConfigurationError, MalformedResponseError
+from caibo._flow import Call, Flow
+from caibo._network import bound, deadline
+from caibo._responses import deadline_exceeded, line
+from caibo._retry import Policy
+
+T = TypeVar("T")
+
+LARGEST_BODY = 1024 * 1024
+# httpx's own timeouts should end a phase first: they know whether anything was sent.
+_GRACE = 0.05
+
+
+class SyncHTTP(httpx.Client):
+    """Send with deadline, retries and our errors."""
+
+    def __init__(self, policy: Policy, **options: Any) -> None:
+        super().__init__(event_hooks={"response": [_set_location_aside]}, **options)
+        self.policy = policy
+        bound(self)
+
+    def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: Any = USE_CLIENT_DEFAULT,
+        follow_redirects: Any = False,
+    ) -> httpx.Response:
+        """Return the whole 2xx answer; it is never streamed, nor a redirect followed."""
+        attempts = self.policy.attempts(_ready(self, request))
+        pause = next(attempts)
+        while True:
+            if pause:
+                time.sleep(pause)
+            try:
+                self.policy.prepare(request)
+                deadline.set(request.extensions["deadline"])
+                response = super().send(request, stream=True, auth=auth, follow_redirects=False)
+                result: httpx.Response | Exception = read(response, request.extensions["deadline"])
+            except Exception as error:
+                result = error
+            try:
+                pause = attempts.send(result)
+            except StopIteration as done:
+                whole: httpx.Response = done.value
+                return whole
+
+
+class AsyncHTTP(httpx.AsyncClient):
+    """Send with deadline, retries and our errors."""
+
+    def __init__(self, policy: Policy, **options: Any) -> None:
+        super().__init__(event_hooks={"response": [_aset_location_aside]}, **options)
+        self.policy = policy
+
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: Any = USE_CLIENT_DEFAULT,
+        follow_redirects: Any = False,
+    ) -> httpx.Response:
+        """Return the whole 2xx answer; it is never streamed, nor a redirect followed."""
+        attempts = self.policy.attempts(_ready(self, request))
+        pause = next(attempts)
+        while True:
+            if pause:
+                await anyio.sleep(pause)
+            result: httpx.Response | Exception | None = None
+            with anyio.move_on_after(self.policy.left(request) + _GRACE):
+                try:
+                    self.policy.prepare(request)
+                    response = await super().send(
+                        request, stream=True, auth=auth, follow_redirects=False
+                    )
+                    result = await aread(response)
+                except Exception as error:
+                    result = error
+            if result is None:
+                sent: bool = request.extensions.get("sent", True)  # see `caibo._auth`
+                result = deadline_exceeded(request, sent=sent)
+            try:
+                pause = attempts.send(result)
+            except StopIteration as done:
+                whole: httpx.Response = done.value
+                return whole
+
+
+def run(http: SyncHTTP, flow: Flow[T]) -> T:
+    """Send the calls of a flow, one after the other, and return its result."""
+    ends = time.monotonic() + http.policy.deadline
+    step = partial(next, flow)
+    while True:
+        try:
+            call = step()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        try:
+            answer = http.send(_request(http, call, ends))
+        except CaiboError as error:
+            step = partial(flow.throw, error)
+        else:
+            step = partial(flow.send, answer)
+
+
+async def arun(http: AsyncHTTP, flow: Flow[T]) -> T:
+    """Send the calls of a flow, one after the other, and return its result."""
+    ends = time.monotonic() + http.policy.deadline
+    step = partial(next, flow)
+    while True:
+        try:
+            call = step()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        try:
+            answer = await http.send(_request(http, call, ends))
+        except CaiboError as error:
+            step = partial(flow.throw, error)
+        else:
+            step = partial(flow.send, answer)
+
+
+def _request(http: SyncHTTP | AsyncHTTP, call: Call, ends: float) -> httpx.Request:
+    # `http.build_request` would parse the URL three times and look for cookies.
+    return httpx.Request(
+        call.method,
+        str(http.base_url).rstrip("/") + call.url,
+        headers=[*http.headers.raw, *((k.encode(), v.encode()) for k, v in call.headers.items())],
+        content=call.content,
+        extensions={"deadline": ends},
+    )
+
+
+def _ready(http: SyncHTTP | AsyncHTTP, request: httpx.Request) -> httpx.Request:
+    if http.is_closed:
+        raise ConfigurationError("this client is closed; make a new one")
+    request.extensions["base_url"] = http.base_url  # a login goes to the same deployment
+    return request
+
+
+def _set_location_aside(response: httpx.Response) -> None:
+    """Keep httpx from preparing a redirect nobody follows: a bad address is an error there."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+async def _aset_location_aside(response: httpx.Response) -> None:
+    _set_location_aside(response)
+
+
+def read(response: httpx.Response, ends: float) -> httpx.Response:
+    """Read an answer whole, as `httpx.Response.read` does, but not without a bound."""
+    if response.is_stream_consumed:  # in an auth flow, or by a mock
+        return _whole(response, response.content, None, packed=False)
+    body = bytearray()
+    failure = None
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if time.monotonic() > ends:
+                raise deadline_exceeded(response.request, sent=True)
+            if len(body) > LARGEST_BODY:
+                break
+    except httpx.HTTPError as error:
+        failure = error
+    finally:
+        response.close()
+    return _whole(response, body, failure)
+
+
+async def aread(response: httpx.Response) -> httpx.Response:
+    """Read an answer whole, as `httpx.Response.aread` does, but not without a bound."""
+    if response.is_stream_consumed:  # in an auth flow, or by a mock
+        return _whole(response, response.content, None, packed=False)
+    body = bytearray()
+    failure = None
+    try:
+        async for chunk in response.aiter_raw():
+            if len(body) <= LARGEST_BODY:
+                body += chunk
+            else:
+                # No `break`: trio warns of generators left unfinished, and those of a
+                # closed stream end by themselves.
+                await response.aclose()
+    except httpx.HTTPError as error:
+        failure = error
+    finally:
+        await response.aclose()
+    return _whole(response, body, failure)
+
+
+def _whole(
+    response: httpx.Response,
+    body: bytes | bytearray,
+    failure: httpx.HTTPError | None,
+    *,
+    packed: bool = True,
+) -> httpx.Response:
+    try:
+        if len(body) > LARGEST_BODY:
+            raise _too_large(response)
+        if failure is not None:
+            raise failure
+        if packed and "content-encoding" in response.headers:
+            body = _unpacked(response, body)
+    except (httpx.HTTPError, MalformedResponseError):
+        if response.is_success:
+            raise
+        # The status still stands where its explanation was lost.
+    # The one private name of httpx used here: what its own `read` sets at the end.
+    # A second response made of the body would cost as much as parsing the record.
+    response._content = bytes(body)  # pyright: ignore[reportPrivateUsage]
+    return response
+
+
+def _unpacked(response: httpx.Response, body: bytes | bytearray) -> bytearray:
+    """Undo a Content-Encoding that we did not ask for, piece by piece: it may be a bomb."""
+    pieces = (bytes(body[i : i + 4096]) for i in range(0, len(body), 4096))
+    packed = httpx.Response(
+        response.status_code, headers=response.headers, content=pieces, request=response.request
+    )
+    unpacked = bytearray()
+    for chunk in packed.iter_bytes():
+        unpacked += chunk
+        if len(unpacked) > LARGEST_BODY:
+            raise _too_large(response)
+    return unpacked
+
+
+def _too_large(response: httpx.Response) -> MalformedResponseError:
+    return MalformedResponseError(f"{line(response.request)}: the answer is larger than 1 MiB")

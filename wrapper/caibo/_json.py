@@ -1,0 +1,213 @@
+"""JSON without loss: objects as the texts of their members, numbers as they were written.
+
+The standard library's scanner tells where a value ends, so the text between can
+be kept; decoding and encoding again would turn ``100.00`` into ``100.0`` and
+``1E400`` into infinity.  Errors never quote the text, which holds customer data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple, TypeGuard
+
+# One bound, well below Python's for recursion, so that a record which can be read
+# can also be merged; .NET takes 64 levels unless told otherwise.
+_DEEPEST = 100
+
+
+class Member(NamedTuple):
+    """One member of an object: the JSON texts of its name and of its value."""
+
+    name: str
+    value: str
+
+
+#: By decoded name: an object may spell a name with escapes and mean the same.
+Members = dict[str, Member]
+
+
+class Raw:
+    """Mark a class whose `str()` is JSON text already."""
+
+    __slots__ = ()
+
+
+def join(members: Members) -> str:
+    """Write an object from the texts of its members."""
+    return "{" + ",".join([f"{name}:{value}" for name, value in members.values()]) + "}"
+
+
+def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two decoded values are the same JSON value; `True` is not 1 there."""
+    if is_object(one) and is_object(other):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if is_array(one) and is_array(other):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other)
+
+
+def encode(value: object) -> str:
+    """Write a Python value as JSON text, `Decimal` as a number.
+
+    Raises:
+        ValueError: a type, number or string that JSON cannot carry.
+    """
+    text = _encode(value, 2)
+    if _too_deep("[" + text):  # one level for the record; a `Document` brings its own
+        raise ValueError("is nested too deeply")
+    return text
+
+
+def encode_name(name: object) -> str:
+    """Write the name of a member as JSON text.
+
+    Raises:
+        ValueError: no string, or one that JSON cannot carry.
+    """
+    if not isinstance(name, str):
+        raise ValueError("has a member name that is not a string")
+    return _text(name)
+
+
+def _encode(value: object, level: int) -> str:
+    if level > _DEEPEST:
+        raise ValueError("is nested too deeply, or holds itself")
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Raw):
+        return str(value)
+    if is_object(value):
+        members = (f"{encode_name(k)}:{_encode(v, level + 1)}" for k, v in value.items())
+        return "{" + ",".join(members) + "}"
+    if is_array(value):
+        return "[" + ",".join(_encode(item, level + 1) for item in value) + "]"
+    if value is not None and not isinstance(value, int | float | Decimal):
+        raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for")
+    if isinstance(value, Decimal) and value.is_finite():  # `math` takes 1E400 for infinity
+        return str(value)
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    return json.dumps(value)
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is not text") from None
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    level = 0
+    for mark in re.findall(r"[][{}]", _string.sub("", text)):
+        level += 1 if mark in "[{" else -1
+        if level > _DEEPEST:
+            return True
+    return False
+
+
+def decode(text: str) -> Any:
+    """Read JSON text, numbers as `int` or `Decimal`.
+
+    Raises:
+        ValueError: not JSON, or nested too deeply.
+    """
+    text = text.strip(_BLANK)
+    if _too_deep(text):
+        raise ValueError("nested too deeply")
+    value, end = _scan(text, 0)
+    if end != len(text):
+        raise ValueError(f"not JSON (character {end}: more after the value)")
+    return value
+
+
+def split(text: str) -> Members:
+    """Cut the text of an object into the texts of its members.
+
+    Raises:
+        ValueError: not JSON, not an object, a member twice, or nested too deeply.
+    """
+    if _too_deep(text):
+        raise ValueError("nested too deeply")
+    members: Members = {}
+    position = _after(_opening, text, 0, "a JSON object")
+    empty = _closing.match(text, position)
+    mark = "," if empty is None else "}"
+    while mark == ",":
+        name, end = _scan(text, position)
+        if not isinstance(name, str):
+            raise ValueError(f"not JSON (character {position}: no member name)")
+        if name in members:
+            raise ValueError(f"not one record: member {name[:40]!r} appears twice")
+        start = _after(_colon, text, end, "JSON")
+        _, stop = _scan(text, start)
+        members[name] = Member(text[position:end], text[start:stop])
+        position = _after(_separator, text, stop, "JSON")
+        mark = text[stop:position].strip(_BLANK)
+    position = position if empty is None else empty.end()
+    if position != len(text):
+        raise ValueError(f"not JSON (character {position}: more after the object)")
+    return members
+
+
+_string = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# RFC 8259, section 2: these four, and no other white space.
+_BLANK = " \t\n\r"
+_opening = re.compile(rf"[{_BLANK}]*\{{[{_BLANK}]*")
+_closing = re.compile(rf"\}}[{_BLANK}]*")
+_colon = re.compile(rf"[{_BLANK}]*:[{_BLANK}]*")
+_separator = re.compile(rf"[{_BLANK}]*[,}}][{_BLANK}]*")
+
+
+def _after(pattern: re.Pattern[str], text: str, position: int, wanted: str) -> int:
+    match = pattern.match(text, position)
+    if match is None:
+        raise ValueError(f"not {wanted} (character {position})")
+    return match.end()
+
+
+def _scan(text: str, position: int) -> tuple[Any, int]:
+    try:
+        return _decoder.raw_decode(text, position)
+    except json.JSONDecodeError as error:
+        # Its `doc` would carry the whole record along.
+        where = error.pos
+    raise ValueError(f"not JSON (character {where})")
+
+
+def _integer(digits: str) -> int | Decimal:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than sys.get_int_max_str_digits()
+        return Decimal(digits)
+
+
+def _number(digits: str) -> Decimal | float:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond what Decimal takes
+        return float(digits)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"not JSON ({name})")
+
+
+_decoder = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_no_constant)

@@ -1,0 +1,242 @@
+"""Turn what arrived, or did not, into one of our errors."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from caibo._document import Document
+from caibo._errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    CaiboError,
+    ConfigurationError,
+    DeadlineExceededError,
+    MalformedResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RenewalError,
+    ServerError,
+    TransportError,
+)
+from caibo._json import is_array, is_object
+from caibo._masking import Redactor, one_line
+from caibo._rules import snake_case
+
+_CLASSES: Mapping[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    422: BadRequestError,
+    429: RateLimitedError,
+}
+_HINTS = {
+    400: "Nothing was changed; correct the fields and send them again.",
+    403: "The credential is known but may not do this; ask the gateway's administrator.",
+    409: "The gateway reports a conflict; read the record and look before trying again.",
+    415: "The gateway does not take this media type; is `base_url` the right service?",
+    422: "Nothing was changed; correct the fields and send them again.",
+}
+# No header is documented; these are the usual ones.
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def line(request: httpx.Request) -> str:
+    """Name a request in a message: method and path, no query, no host."""
+    return f"{request.method} {request.url.path}"
+
+
+def request_id(response: httpx.Response) -> str | None:
+    found = next((v for h in _REQUEST_ID_HEADERS if (v := response.headers.get(h))), None)
+    return one_line(found) if found else None
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Read Retry-After (RFC 9110, section 10.2.3) as seconds from now."""
+    value = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        return float(value)
+    try:
+        then = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, then.timestamp() - time.time())
+
+
+def error_from_response(request: httpx.Request, response: httpx.Response) -> APIError:
+    """Map a status other than 2xx, whatever its body, to one error."""
+    status = response.status_code
+    redact = Redactor(_sent(request), _secrets(request))
+    problem = _problem(response)
+    texts = [problem.get(member) for member in ("title", "detail", "message")]
+    said = list(dict.fromkeys(redact(t) for t in texts if isinstance(t, str) and t.strip()))
+    reason = _reason(status)
+    summary = f"{status} {reason}".strip()
+    said = [text for text in said if text != reason]
+    trace = problem.get("traceId")
+    cls = _CLASSES.get(status, ServerError if 500 <= status < 600 else APIError)
+    return cls(
+        status=status,
+        request=line(request),
+        summary=": ".join([summary, *said]) if said else f"{summary} ({_shape(response)})",
+        problem=redact.everywhere(problem),
+        field_errors=_field_errors(problem.get("errors"), redact),
+        request_id=request_id(response) or (one_line(trace) if isinstance(trace, str) else None),
+        retry_after=retry_after(response),
+        hint=_hint(request, response),
+    )
+
+
+def error_from_exception(request: httpx.Request, error: Exception, deadline: float) -> CaiboError:
+    """Map whatever else came out of sending to one error.
+
+    Texts of foreign exceptions are left out, as they may quote headers; what the
+    operating system says of a failed connection is kept.
+    """
+    if isinstance(error, CaiboError):
+        return error
+    failed = _request_of(error) or request
+    where = f"{line(failed)} at {failed.url.host}"
+    if isinstance(error, httpx.DecodingError):
+        found: CaiboError = MalformedResponseError(
+            f"{where}: the body cannot be decoded as its Content-Encoding says"
+        )
+    elif isinstance(error, httpx.LocalProtocolError):
+        found = ConfigurationError(f"{where}: the request cannot be put into HTTP as it is")
+    elif isinstance(error, httpx.TimeoutException) and time.monotonic() >= deadline:
+        found = deadline_exceeded(failed, sent=not isinstance(error, _UNSENT))
+    elif isinstance(error, _UNSENT):
+        found = TransportError(
+            f"{where}: no connection ({_cause(error)}); nothing was sent. "
+            "Check `base_url`, the network and any proxy.",
+            request_sent="no",
+        )
+    else:
+        what = _cause(error) if isinstance(error, httpx.TransportError) else type(error).__name__
+        found = TransportError(f"{where}: no usable answer ({what})", request_sent="maybe")
+    if failed.url.path != request.url.path:
+        return renewal_failed(found)
+    return found
+
+
+def renewal_failed(cause: Exception) -> RenewalError:
+    """Say that no access token could be got, with the reason as the cause."""
+    reason = str(cause) if isinstance(cause, CaiboError) else type(cause).__name__
+    error = RenewalError(f"no access token could be got: {reason}")
+    error.__cause__ = cause
+    return error
+
+
+def deadline_exceeded(request: httpx.Request, *, sent: bool) -> DeadlineExceededError:
+    tail = "it may have reached the gateway" if sent else "nothing was sent"
+    message = f"{line(request)} at {request.url.host}: `deadline` passed; {tail}"
+    return DeadlineExceededError(message, request_sent="maybe" if sent else "no")
+
+
+def _request_of(error: Exception) -> httpx.Request | None:
+    """Return the request that failed: the login's, where a renewal was under way."""
+    try:
+        return error.request if isinstance(error, httpx.RequestError) else None
+    except RuntimeError:  # httpx: the request was never set
+        return None
+
+
+def _cause(error: Exception) -> str:
+    """Name a transport failure; only the text of a failed connection is quoted."""
+    name = type(error).__name__
+    return f"{name}: {one_line(str(error))}" if isinstance(error, httpx.ConnectError) else name
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return dict(Document.parse(response.content))
+    except ValueError:
+        return {}
+
+
+def _sent(request: httpx.Request) -> Mapping[str, Any]:
+    try:
+        return Document.parse(request.content)
+    except ValueError:
+        return {}
+
+
+def _secrets(request: httpx.Request) -> list[str]:
+    key = request.headers.get("x-api-key", "")
+    return [key, request.headers.get("authorization", "").rpartition(" ")[2]]
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _shape(response: httpx.Response) -> str:
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    size = len(response.content)
+    return f"{one_line(media_type) or 'no media type'}, {size} bytes" if size else "empty body"
+
+
+def _field_errors(errors: object, redact: Redactor) -> dict[str, tuple[str, ...]]:
+    """Translate ASP.NET's `errors` map: ``$.memberId`` and ``MemberId`` are `member_id`."""
+    if not is_object(errors):
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for path, messages in errors.items():
+        name = snake_case(redact(path.rpartition(".")[2].lstrip("$"))) or "document"
+        said = messages if is_array(messages) else [messages]
+        found[name] = found.get(name, ()) + tuple(redact(str(text)) for text in said)
+    return found
+
+
+def _host(location: str) -> str:
+    try:
+        return one_line(httpx.URL(location).host)
+    except (httpx.InvalidURL, UnicodeError):
+        return ""
+
+
+def _hint(request: httpx.Request, response: httpx.Response) -> str:
+    status = response.status_code
+    if status == 401:
+        if "x-api-key" in request.headers:
+            return (
+                "Check that the API key is whole, active, and of this gateway; "
+                "test and live keys share one host."
+            )
+        return (
+            "Check that the access token is valid for this gateway; "
+            "a renewed one was refused too, if there was one."
+        )
+    if status in (404, 405) and request.method == "PUT":
+        return "Check the customer id and `base_url`; nothing was changed."
+    if 300 <= status < 400:
+        host = _host(response.extensions.get("location", ""))  # see `caibo._io`
+        to = f" to {host}" if host else ""
+        return f"The gateway redirects{to}; credentials do not follow. Is `base_url` right?"
+    if status == 429 or (status == 503 and "retry-after" in response.headers):
+        seconds = retry_after(response)
+        return "Slow down." if seconds is None else f"Try again after {seconds:.0f} seconds."
+    if status >= 500 and request.method == "PUT":
+        return "The write may have been applied: read the record before trying again."
+    return _HINTS.get(status, "")

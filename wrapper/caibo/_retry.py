@@ -1,0 +1,146 @@
+"""Decide which attempts a request gets.  Nothing here waits or sends: see `caibo._io`."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import httpx
+
+from caibo._errors import (
+    APIError,
+    CaiboError,
+    DeadlineExceededError,
+    MalformedResponseError,
+    RateLimitedError,
+    RenewalError,
+    ServerError,
+    TransportError,
+)
+from caibo._responses import (
+    deadline_exceeded,
+    error_from_exception,
+    error_from_response,
+)
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 8.0
+LONGEST_RETRY_AFTER = 30.0
+
+#: Yields how long to pause before the next attempt; takes what the attempt gave.
+Attempts = Generator[float, httpx.Response | Exception, httpx.Response]
+
+
+@dataclass(slots=True)
+class Budget:
+    """Stop retrying against a gateway that fails again and again.
+
+    As in gRPC's retry throttling (proposal A6): a retry costs one token, a
+    success gives a tenth back, and with fewer than half of the tokens left
+    requests are sent once.  Two threads may lose an update of the count, which
+    does not matter here.
+    """
+
+    full: float = 20.0
+    tokens: float = field(default=20.0)
+
+    def earn(self) -> None:
+        self.tokens = min(self.full, self.tokens + 0.1)
+
+    def spend(self) -> bool:
+        self.tokens = max(0.0, self.tokens - 1.0)
+        return self.tokens >= self.full / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Say how long one attempt, one call and its retries may take."""
+
+    timeout: float
+    deadline: float
+    max_retries: int
+    budget: Budget = field(default_factory=Budget)
+
+    def attempts(self, request: httpx.Request) -> Attempts:
+        """Go through the attempts of one request; return its 2xx answer.
+
+        Raises:
+            CaiboError: for everything else.
+        """
+        deadline = request.extensions.setdefault("deadline", time.monotonic() + self.deadline)
+        pause, attempt = 0.0, 0
+        while True:
+            attempt += 1
+            result = yield pause
+            if isinstance(result, Exception):
+                error = error_from_exception(request, result, deadline)
+            elif result.is_success:
+                self.budget.earn()
+                result.extensions.update(attempts=attempt, received_at=time.monotonic())
+                return result
+            else:
+                error = error_from_response(request, result)
+            next_pause = self._pause(request, error, attempt, deadline)
+            if next_pause is None:
+                if isinstance(error, APIError | TransportError | MalformedResponseError):
+                    error.attempts = attempt
+                raise error
+            pause = next_pause
+
+    def prepare(self, request: httpx.Request) -> None:
+        """Give one attempt its timeouts, none beyond the deadline.
+
+        Raises:
+            DeadlineExceededError: no time is left.
+        """
+        left = self.left(request)
+        if left <= 0:
+            raise deadline_exceeded(request, sent=False)
+        seconds = min(self.timeout, left)
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        request.extensions["sent_at"] = time.monotonic()
+
+    def left(self, request: httpx.Request) -> float:
+        """Return the seconds until the deadline of the call that a request belongs to."""
+        deadline: float = request.extensions["deadline"]
+        return deadline - time.monotonic()
+
+    def _pause(
+        self, request: httpx.Request, error: CaiboError, attempt: int, deadline: float
+    ) -> float | None:
+        if attempt > self.max_retries or not _retryable(request, error):
+            return None
+        pause = getattr(_reason(error), "retry_after", None)
+        if pause is None:
+            # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+            pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
+        elif pause > LONGEST_RETRY_AFTER:  # coming back earlier than asked would be hammering
+            return None
+        fits = time.monotonic() + pause < deadline
+        return pause if fits and self.budget.spend() else None
+
+
+def _reason(error: CaiboError) -> CaiboError:
+    """Look through a failed renewal at what the login met."""
+    cause = error.__cause__
+    return cause if isinstance(error, RenewalError) and isinstance(cause, CaiboError) else error
+
+
+def _retryable(request: httpx.Request, error: CaiboError) -> bool:
+    """Tell whether sending again cannot apply a write twice."""
+    # A request that waits for a token was not accepted, and a login changes no customer.
+    rereadable = request.method in ("GET", "HEAD") or isinstance(error, RenewalError)
+    error = _reason(error)
+    match error:
+        case DeadlineExceededError():
+            return False
+        case TransportError():
+            return rereadable or error.request_sent == "no"
+        case MalformedResponseError() | ServerError() if rereadable:
+            return True
+        case ServerError(status=503):
+            return error.retry_after is not None
+        case _:
+            return isinstance(error, RateLimitedError)
