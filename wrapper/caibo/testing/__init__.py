@@ -1,0 +1,21 @@
+"""Test code that uses `caibo`, without the network and without a real customer.
+
+    from caibo.testing import FakeCaibo
+
+    fake = FakeCaibo()
+    id = fake.add_customer(email="old@example.com")
+    with caibo.Caibo(api_key=fake.api_key, transport=fake.transport) as client:
+        client.customers.update(id, email="new@example.com")
+    assert fake.document(id)["email"] == "new@example.com"
+
+`FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
+real socket, and `caibo.testing.plugin` has pytest fixtures.
+"""
+
+from caibo.testing._gateway import FakeCaibo as FakeCaibo
+from caibo.testing._messages import Headers as Headers
+from caibo.testing._messages import Request as Request
+from caibo.testing._messages import Response as Response
+from caibo.testing._server import FakeServer as FakeServer
+
+__all__ = ["FakeCaibo", "FakeServer", "Headers", "Request", "Response"]

@@ -1,0 +1,55 @@
+"""Pytest fixtures: put ``pytest_plugins = ["caibo.testing.plugin"]`` into ``conftest.py``.
+
+They need no other plugin: the async client comes unentered, for a test to enter
+under whichever runner it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from caibo.testing import FakeCaibo, FakeServer
+
+if TYPE_CHECKING:
+    from caibo import AsyncCaibo, Caibo
+
+
+@pytest.fixture
+def fake_caibo() -> FakeCaibo:
+    """Give an empty gateway; the other fixtures of one test use the same."""
+    return FakeCaibo()
+
+
+@pytest.fixture
+def caibo_server(fake_caibo: FakeCaibo) -> Iterator[FakeServer]:
+    """Serve the gateway on the loopback interface."""
+    with fake_caibo.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def caibo_client(fake_caibo: FakeCaibo) -> Iterator[Caibo]:
+    """Give a client that reaches the gateway in memory, whatever the environment says."""
+    from caibo import Caibo
+
+    with Caibo(
+        api_key=fake_caibo.api_key,
+        base_url=fake_caibo.base_url,
+        transport=fake_caibo.transport,
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def async_caibo_client(fake_caibo: FakeCaibo) -> AsyncCaibo:
+    """Give an async client that reaches the gateway in memory; enter it with `async with`."""
+    from caibo import AsyncCaibo
+
+    return AsyncCaibo(
+        api_key=fake_caibo.api_key,
+        base_url=fake_caibo.base_url,
+        transport=fake_caibo.transport,
+    )
