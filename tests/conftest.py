@@ -1,0 +1,77 @@
+"""What many test files need: a fake gateway, a socket to it, and clients on both faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+from faces import Connect, Face
+from hypothesis import HealthCheck, settings
+
+import caibo
+from caibo.testing import FakeCaibo, FakeServer
+
+# Every example shares one gateway, which only gains a customer, and no test watches the clock.
+settings.register_profile(
+    "caibo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("caibo")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no variable of whoever runs the tests choose a credential or a gateway."""
+    for name in ("CAIBO_API_KEY", "CAIBO_ACCESS_TOKEN", "CAIBO_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def fake() -> FakeCaibo:
+    return FakeCaibo()
+
+
+@pytest.fixture
+def server(fake: FakeCaibo) -> Iterator[FakeServer]:
+    with fake.serve() as server:
+        yield server
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def connect(request: pytest.FixtureRequest, fake: FakeCaibo) -> Iterator[Connect]:
+    """Give a function that makes a client of the gateway in memory, on each face in turn.
+
+    It takes the options of `Caibo`; `base_url=server.base_url, transport=None`
+    goes over the socket instead.
+    """
+    with ExitStack() as stack:
+        portal = (
+            None
+            if request.param == "sync"
+            else stack.enter_context(start_blocking_portal(request.param))
+        )
+
+        def connect(**options: Any) -> Face:
+            named = {"api_key", "access_token", "auth"} & options.keys()
+            credential: Mapping[str, Any] = {} if named else {"api_key": fake.api_key}
+            reached = {"base_url": fake.base_url, "transport": fake.transport}
+            kind = caibo.Caibo if portal is None else caibo.AsyncCaibo
+            face = Face(kind(**{**credential, **reached, **options}), portal)
+            stack.callback(face.close)
+            return face
+
+        yield connect
+
+
+@pytest.fixture
+def client(connect: Connect) -> Face:
+    """Give a client in memory, on each face in turn."""
+    return connect()
+
+
+@pytest.fixture
+def wire(connect: Connect, server: FakeServer) -> Face:
+    """Give a client over a real socket, on each face in turn."""
+    return connect(base_url=server.base_url, transport=None)

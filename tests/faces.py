@@ -1,0 +1,49 @@
+"""One call on either face of the client, so that each behaviour is tested on both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from anyio.from_thread import BlockingPortal
+
+import caibo
+
+
+class Face:
+    """Make one call through `Caibo` or `AsyncCaibo` and wait for what it gives.
+
+    Attributes:
+        caibo: the client underneath.
+    """
+
+    def __init__(
+        self, client: caibo.Caibo | caibo.AsyncCaibo, portal: BlockingPortal | None
+    ) -> None:
+        self.caibo = client
+        self._portal = portal
+
+    def get(self, id: Any, /) -> caibo.Customer:
+        customer: caibo.Customer = self.wait(self.caibo.customers.get, id)
+        return customer
+
+    def update(self, id: Any, /, **options: Any) -> caibo.Update:
+        update: caibo.Update = self.wait(self.caibo.customers.update, id, **options)
+        return update
+
+    def replace(self, id: Any, document: Any, /) -> caibo.Update:
+        update: caibo.Update = self.wait(self.caibo.customers.replace, id, document)
+        return update
+
+    def close(self) -> None:
+        self.wait(self.caibo.close)
+
+    def wait(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a function, on the event loop of the async face, and wait for its result."""
+        call = partial(function, *args, **kwargs)
+        return call() if self._portal is None else self._portal.call(call)
+
+
+#: Makes a client with the options of `Caibo`: the fixture `connect`.
+Connect = Callable[..., Face]

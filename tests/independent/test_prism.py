@@ -1,0 +1,141 @@
+"""Prism, a validating mock of somebody else's, has nothing against what the client sends.
+
+It serves the packaged contract, so these tests hold the client against the
+contract and not against our reading of it.  `nox -s prism` installs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faces import Connect, Face
+
+import caibo
+
+# Real ids are larger, but Prism is JavaScript and refuses all above 2^53.
+ID = 12345
+RECORD = {
+    "id": ID,
+    "ownerId": 1,
+    "userId": None,
+    "ownerName": "Example Shop",
+    "name": "Ada Example",
+    "email": "ada@example.com",
+    "address": None,
+    "phone": "+1234567890",
+    "memberId": "M-1",
+    "hasPaymentRequests": True,
+    "totalDeposits": 100.25,
+    "createDate": "2024-03-05T09:30:12.1234567Z",
+    "preferences": {"currency": "EUR"},
+}
+
+
+@pytest.fixture(scope="session")
+def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the packaged contract and give the base URL.
+
+    The one thing added is the record that a read answers with: Prism's own
+    would have a random id.
+    """
+    command = os.environ.get("PRISM")
+    if command is None:
+        pytest.skip("nox -s prism installs Prism and names it in PRISM")
+    folder = tmp_path_factory.mktemp("prism")
+    contract = json.loads(files("caibo_api").joinpath("openapi.json").read_text("utf-8"))
+    read = contract["paths"]["/customers/{id}"]["get"]["responses"]["200"]
+    read["content"]["application/json"]["example"] = RECORD
+    document = folder / "openapi.json"
+    document.write_text(json.dumps(contract), "utf-8")
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [command, "mock", "--errors", "--port", "0", str(document)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield _address(process, log)
+        finally:
+            process.terminate()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends and process.poll() is None:
+        if found := re.search(r"listening on (\S+)", log.read_text("utf-8")):
+            return found[1]
+        time.sleep(0.1)
+    raise RuntimeError(f"Prism does not start:\n{log.read_text('utf-8')}")
+
+
+@pytest.fixture
+def to_prism(connect: Connect, prism: str) -> Connect:
+    """Make clients of Prism, on each face in turn."""
+
+    def to_prism(**options: Any) -> Face:
+        return connect(base_url=prism, transport=None, **options)
+
+    return to_prism
+
+
+def test_a_read_is_what_the_contract_allows(to_prism: Connect) -> None:
+    """The request passes, and the record in the answer is understood."""
+    customer = to_prism().get(ID)
+
+    assert (customer.id, customer.email) == (ID, "ada@example.com")
+
+
+def test_an_update_writes_what_the_contract_allows(to_prism: Connect) -> None:
+    """The whole merged record passes, server-owned and unknown members included."""
+    update = to_prism().update(ID, email="new@example.com", phone=None, address="1 New Street")
+
+    assert update.changes.keys() == {"email", "phone", "address"}
+    assert update.outcome == "accepted"
+    assert update.carried == ("preferences",)
+
+
+def test_an_update_of_a_known_record_needs_no_read(to_prism: Connect) -> None:
+    """With `current=` the write alone passes."""
+    update = to_prism().update(ID, current=RECORD, email="new@example.com")
+
+    assert update.changes.keys() == {"email"}
+
+
+def test_a_replacement_is_what_the_contract_allows(to_prism: Connect) -> None:
+    """The two required members make a body that passes."""
+    update = to_prism().replace(ID, {"name": "Ada Example", "email": "ada@example.com"})
+
+    assert update.outcome == "accepted"
+
+
+@pytest.mark.parametrize("email", ["x" * 101, 5])
+def test_a_wrong_body_is_found(to_prism: Connect, email: object) -> None:
+    """Prism does look: what our own checks would have stopped, it refuses."""
+    client = to_prism(validate=False)
+
+    with pytest.raises(caibo.BadRequestError):
+        client.replace(ID, {"name": "Ada Example", "email": email})
+
+
+def test_a_login_is_what_the_contract_allows(to_prism: Connect) -> None:
+    """The renewal passes, and the token from it is accepted as a credential."""
+    client = to_prism(auth=caibo.Login("ada@example.com", "no secret"))
+
+    assert client.get(ID).name == "Ada Example"
+
+
+def test_an_access_token_is_a_credential_of_the_contract(to_prism: Connect) -> None:
+    """A bearer token passes where an API key does."""
+    assert to_prism(access_token="no-secret").get(ID).name == "Ada Example"

@@ -1,0 +1,52 @@
+"""The rules of a contract, as the fake applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from caibo._json import split
+from caibo.testing._contract import Contract
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("schema", "value", "keys"),
+        [
+            ({"type": "integer"}, "1.5", {"$.new"}),
+            ({"type": "integer"}, "9223372036854775808", {"$.new"}),
+            ({"type": "integer"}, "-9223372036854775808", set()),
+            ({"type": "integer"}, "1e3", set()),
+            ({"type": "integer"}, "1e400", {"$.new"}),
+            ({"type": "integer"}, "true", {"$.new"}),
+            ({"type": "number"}, "1E400", set()),
+            ({"type": "number"}, '"1"', {"$.new"}),
+            ({"type": "boolean"}, "false", set()),
+            ({"type": "boolean"}, "null", {"New"}),
+            ({"type": "boolean", "nullable": True}, "null", set()),
+            ({"type": "array"}, "{}", {"$.new"}),
+            ({"type": "object"}, "{}", set()),
+            ({"$ref": "#/elsewhere"}, "3", set()),
+            ({"type": "string", "maxLength": 1}, '"\\ud83d\\ude00"', set()),
+            ({"type": "string", "readOnly": True}, "3", set()),
+        ],
+    )
+    def test_a_field_that_the_vendor_adds_has_rules_too(
+        self, schema: Mapping[str, Any], value: str, keys: set[str]
+    ) -> None:
+        """They are the schema's, none is written down here."""
+        contract = Contract({"new": schema}, frozenset(), ("application/json",))
+
+        errors = contract.refusals(split(f'{{"new": {value}}}'), strict=True)
+
+        assert errors.keys() == keys
+
+    def test_python_names_are_those_of_the_contract(self) -> None:
+        """Digits and all; a name that it does not have stays as it is."""
+        contract = Contract({"line2Address": {}}, frozenset(), ())
+
+        names = [contract.wire_name(name) for name in ("line2_address", "line_2", "line2Address")]
+
+        assert names == ["line2Address", "line_2", "line2Address"]

@@ -1,0 +1,368 @@
+"""What `FakeCaibo` does wrong when a test asks for it, in memory and on a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import httpx
+import pytest
+
+from caibo.testing import FakeCaibo
+
+LOST = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+
+
+@pytest.fixture
+def fake() -> FakeCaibo:
+    return FakeCaibo()
+
+
+@pytest.fixture
+def id(fake: FakeCaibo) -> int:
+    return fake.add_customer(phone="before")
+
+
+@pytest.fixture(params=["memory", "server"])
+def client(request: pytest.FixtureRequest, fake: FakeCaibo) -> Iterator[httpx.Client]:
+    headers = {"X-API-Key": fake.api_key}
+    if request.param == "memory":
+        with httpx.Client(
+            transport=fake.transport, base_url=fake.base_url, headers=headers
+        ) as client:
+            yield client
+    else:
+        with (
+            fake.serve() as server,
+            httpx.Client(base_url=server.base_url, headers=headers) as client,
+        ):
+            yield client
+
+
+def put(client: httpx.Client, id: int, /, **members: object) -> httpx.Response:
+    return client.put(f"customers/{id}", json={"name": "N", "email": "n@example.com", **members})
+
+
+def read(client: httpx.Client, id: int) -> Any:
+    return client.get(f"customers/{id}").json()
+
+
+class TestFailing:
+    @pytest.mark.parametrize("status", [200, 302, 404, 429, 500, 520, 999])
+    def test_the_next_answer_has_any_status_and_body(
+        self, fake: FakeCaibo, client: httpx.Client, id: int, status: int
+    ) -> None:
+        """One request fails, unapplied, and the one after it does not."""
+        html = b"<html>\xff</html>"
+        fake.fail_next(status, headers={"Content-Type": "text/html", "Retry-After": "3"}, body=html)
+
+        response = put(client, id, phone="after")
+
+        assert (response.status_code, response.content) == (status, html)
+        assert response.headers["Retry-After"] == "3"
+        assert read(client, id)["phone"] == "before"
+
+    @pytest.mark.parametrize("status", [204, 304])
+    def test_an_answer_that_may_have_no_body_has_none(
+        self, fake: FakeCaibo, client: httpx.Client, id: int, status: int
+    ) -> None:
+        """Its bytes would be taken for the beginning of the next answer."""
+        fake.fail_next(status, body=b"x")
+
+        response = client.get(f"customers/{id}")
+
+        assert (response.status_code, response.content) == (status, b"")
+        assert read(client, id)["phone"] == "before"
+
+    def test_a_failure_may_be_a_problem(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """A mapping makes its members."""
+        fake.fail_next(403, body={"title": "Forbidden"}, headers={"x-request-id": "mine"})
+
+        response = client.get(f"customers/{id}")
+
+        assert response.json() == {"title": "Forbidden"}
+        assert response.headers["Content-Type"].startswith("application/problem+json")
+        assert response.headers.get_list("X-Request-Id") == ["mine"]
+
+    def test_a_failure_may_come_after_the_write(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """As from a gateway that fails after its commit."""
+        fake.fail_next(500, after_applying=True)
+
+        response = put(client, id, phone="after")
+
+        assert (response.status_code, fake.document(id)["phone"]) == (500, "after")
+
+    def test_a_failure_waits_for_its_method_and_lasts(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """Faults queue up, and each request meets one at most."""
+        fake.fail_next(503, method="PUT", times=2)
+        fake.fail_next(500)
+
+        statuses = [put(client, id).status_code for _ in range(2)]
+        statuses += [client.get(f"customers/{id}").status_code for _ in range(2)]
+
+        assert statuses == [503, 503, 500, 200]
+
+    def test_impossible_faults_are_refused(self, fake: FakeCaibo) -> None:
+        """An informational status is no answer, and a fault happens at least once."""
+        with pytest.raises(ValueError, match="from 200, not 100"):
+            fake.fail_next(100)
+        with pytest.raises(ValueError, match="from 1, not 0"):
+            fake.garble_next(times=0)
+
+
+class TestLosing:
+    @pytest.mark.parametrize("applied", [True, False])
+    @pytest.mark.parametrize("at", ["before-body", "mid-body", "before-reply", "mid-reply"])
+    def test_an_answer_is_lost(
+        self,
+        fake: FakeCaibo,
+        client: httpx.Client,
+        id: int,
+        at: Literal["before-body", "mid-body", "before-reply", "mid-reply"],
+        applied: bool,
+    ) -> None:
+        """The write has happened only if the gateway had its body, and it was meant to."""
+        fake.lose_response(at=at, applied=applied)
+        assert read(client, id)["phone"] == "before"
+
+        with pytest.raises(LOST):
+            put(client, id, phone="after")
+
+        landed = applied and at.endswith("reply")
+        assert read(client, id)["phone"] == ("after" if landed else "before")
+        assert [request.method for request in fake.requests] == ["GET", "PUT", "GET"]
+
+    @pytest.mark.parametrize(("at", "share"), [("before-body", 0), ("mid-body", 0.5)])
+    def test_a_body_arrives_as_far_as_the_gateway_read_it(
+        self,
+        fake: FakeCaibo,
+        client: httpx.Client,
+        id: int,
+        at: Literal["before-body", "mid-body"],
+        share: float,
+    ) -> None:
+        """The recorded request shows how far that is."""
+        fake.lose_response(at=at)
+
+        with pytest.raises(LOST):
+            client.put(f"customers/{id}", content=b"0123456789")
+
+        assert len(fake.requests[0].body) == 10 * share
+
+    def test_half_a_body_is_not_applied_even_if_it_is_valid(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """A gateway waits for the declared length, and blanks count."""
+        fake.lose_response(at="mid-body")
+        body = b'{"name":"N","email":"n@example.com","phone":"after"}'
+
+        with pytest.raises(LOST):
+            client.put(
+                f"customers/{id}",
+                content=body.ljust(3 * len(body)),
+                headers={"Content-Type": "application/json"},
+            )
+
+        assert fake.requests[0].json["phone"] == "after"
+        assert fake.document(id)["phone"] == "before"
+
+    def test_a_read_is_cut_in_the_middle(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """Its status and half of its body arrive, and then nothing more."""
+        fake.lose_response("GET", at="mid-reply")
+        arrived: list[bytes] = []
+
+        with (
+            pytest.raises(httpx.RemoteProtocolError, match="complete message body"),
+            client.stream("GET", f"customers/{id}") as response,
+        ):
+            arrived.extend(response.iter_raw())
+
+        half = fake.raw(id)[: len(fake.raw(id)) // 2]
+        assert (response.status_code, b"".join(arrived)) == (200, half)
+
+    def test_a_write_arrives_late(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """Its answer is lost, and it is carried out when its sender has looked already."""
+        fake.lose_response(applied=False)
+        with pytest.raises(LOST):
+            put(client, id, phone="late")
+        looked = read(client, id)["phone"]
+
+        fake.handle(fake.requests[0])
+
+        assert (looked, fake.document(id)["phone"]) == ("before", "late")
+
+    def test_connections_are_refused_in_memory(self, fake: FakeCaibo) -> None:
+        """The request never arrives."""
+        fake.refuse_connection()
+
+        with httpx.Client(transport=fake.transport, base_url=fake.base_url) as client:
+            with pytest.raises(httpx.ConnectError):
+                client.get("customers/1")
+            response = client.get("customers/1")
+
+        assert response.status_code == 401
+        assert len(fake.requests) == 1
+
+    def test_a_delay_above_the_read_timeout_is_a_timeout(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The write has happened, and nobody waits for the rest of the delay."""
+        fake.delay(3600, "PUT")
+
+        with pytest.raises(httpx.ReadTimeout):
+            client.put(
+                f"customers/{id}", json={"name": "late", "email": "n@example.com"}, timeout=0.05
+            )
+
+        assert fake.document(id)["name"] == "late"
+
+    def test_a_short_delay_is_none_in_memory(self, fake: FakeCaibo) -> None:
+        """And without a timeout every delay is short."""
+        fake.delay(1)
+        fake.delay(3600)
+
+        with httpx.Client(transport=fake.transport, base_url=fake.base_url) as client:
+            statuses = [client.get("x", timeout=5).status_code]
+            statuses += [client.get("x", timeout=None).status_code]
+
+        assert statuses == [404, 404]
+
+
+class TestGarbling:
+    def test_an_answer_that_is_not_gzip_says_it_is(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The write has happened."""
+        fake.garble_next("gzip", method="PUT")
+
+        with pytest.raises(httpx.DecodingError):
+            put(client, id, phone="after")
+
+        assert fake.document(id)["phone"] == "after"
+
+    def test_an_answer_ends_too_early(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """The client can tell, because the declared length is not reached."""
+        fake.garble_next("truncated")
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(f"customers/{id}")
+
+        assert read(client, id)["phone"] == "before"
+
+    def test_an_answer_declares_half_of_its_length(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The client cannot tell, and the next answer is not disturbed."""
+        fake.garble_next("wrong-length")
+
+        response = client.get(f"customers/{id}")
+
+        assert response.content == fake.raw(id)[: len(fake.raw(id)) // 2]
+        assert read(client, id)["phone"] == "before"
+
+    def test_an_empty_answer_can_be_garbled(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """There is something to cut then."""
+        fake.garble_next("wrong-length")
+
+        assert put(client, id).content == b'{"ok"'
+
+    def test_a_length_may_be_no_number(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The client refuses the answer in memory as it does on a socket."""
+        fake.fail_next(200, headers={"content-length": "many"})
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(f"customers/{id}")
+
+
+class TestOtherWriters:
+    def test_a_record_changes_before_the_write(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The PUT overwrites what its sender never saw, once."""
+        fake.change_before_write(id, phone="theirs", member_id="theirs")
+        overwritten: list[object] = []
+
+        for phone in ("mine", "again"):
+            put(client, id, phone=phone)
+            fake.stale_reads()
+            overwritten.append(read(client, id)["phone"])
+
+        assert overwritten == ["theirs", "mine"]
+        assert (fake.document(id)["phone"], fake.document(id)["memberId"]) == ("again", None)
+
+    def test_a_change_before_the_write_is_seen_by_if_match(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """That is the race that an entity tag excludes."""
+        fake.etags = True
+        fake.change_before_write(id, phone="theirs")
+        client.headers["If-Match"] = client.get(f"customers/{id}").headers["ETag"]
+
+        response = put(client, id, phone="mine")
+
+        assert (response.status_code, fake.document(id)["phone"]) == (412, "theirs")
+
+    def test_a_record_changes_after_the_write(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The answer is about the write alone."""
+        fake.returns_record = True
+        fake.change_after_write(id, phone="theirs", nickname=None)
+
+        response = put(client, id, phone="mine")
+
+        assert response.json()["phone"] == "mine"
+        assert (fake.document(id)["phone"], fake.document(id)["nickname"]) == ("theirs", None)
+        put(client, id, phone="again")
+        assert fake.document(id)["phone"] == "again"
+
+    def test_reads_are_stale(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """As many as asked for return the version before, tag and all."""
+        fake.etags = True
+        old = client.get(f"customers/{id}")
+        put(client, id, phone="after")
+        fake.stale_reads(2)
+
+        reads = [client.get(f"customers/{id}") for _ in range(3)]
+
+        assert [response.json()["phone"] for response in reads] == ["before", "before", "after"]
+        assert [response.headers["ETag"] == old.headers["ETag"] for response in reads] == [
+            True,
+            True,
+            False,
+        ]
+
+
+class TestRespelling:
+    def test_a_field_is_normalised(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """In every write that sets it, while null stays null."""
+        fake.normalise("member_id", str.lower)
+
+        put(client, id, memberId="ABC", phone="ABC")
+        first = fake.document(id)
+        put(client, id, memberId=None)
+
+        assert (first["memberId"], first["phone"]) == ("abc", "ABC")
+        assert fake.document(id)["memberId"] is None
+
+    def test_members_are_dropped(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """The gateway takes them and does not store them."""
+        fake.drop_members("preferences", "member_id")
+
+        response = put(client, id, preferences={}, memberId="M", phone="1")
+
+        assert response.status_code == 200
+        assert "preferences" not in fake.document(id)
+        assert (fake.document(id)["memberId"], fake.document(id)["phone"]) == (None, "1")
