@@ -162,7 +162,12 @@ def _request_of(error: Exception) -> httpx.Request | None:
 def _cause(error: Exception) -> str:
     """Name a transport failure; only the text of a failed connection is quoted."""
     name = type(error).__name__
-    return f"{name}: {one_line(str(error))}" if isinstance(error, httpx.ConnectError) else name
+    if not isinstance(error, httpx.ConnectError):
+        return name
+    text, inner = str(error), error.__context__
+    while not text and inner is not None:  # trio's own exceptions have no words
+        text, inner = str(inner), inner.__context__
+    return f"{name}: {one_line(text)}"
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
