@@ -68,6 +68,14 @@ def request_id(response: httpx.Response) -> str | None:
     return one_line(found) if found else None
 
 
+def entity_tag(text: str) -> str | None:
+    """Return a tag that If-Match can carry.
+
+    It compares strongly, so a weak tag never matches: RFC 9110, section 13.1.1.
+    """
+    return text if re.fullmatch(r'"[!#-~]*"', text) else None
+
+
 def retry_after(response: httpx.Response) -> float | None:
     """Read Retry-After (RFC 9110, section 10.2.3) as seconds from now."""
     value = response.headers.get("retry-after", "").strip()
