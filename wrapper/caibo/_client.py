@@ -155,7 +155,7 @@ class Caibo(_Settings):
 
     Example:
         >>> with caibo.Caibo(api_key="caibo_test_sk_0123") as client:
-        ...     client.customers.update(12345, email="new@example.com")
+        ...     update = client.customers.update(12345, email="new@example.com")
     """
 
     def _open(self, transport: Any) -> None:
@@ -192,7 +192,7 @@ class AsyncCaibo(_Settings):
 
     Example:
         >>> async with caibo.AsyncCaibo(api_key="caibo_test_sk_0123") as client:
-        ...     await client.customers.update(12345, email="new@example.com")
+        ...     update = await client.customers.update(12345, email="new@example.com")
     """
 
     def _open(self, transport: Any) -> None:
