@@ -163,3 +163,10 @@ def schemathesis(session: nox.Session) -> None:
     """Hold the fake gateway against the contract with requests that schemathesis makes up."""
     install_wheel(session, *group("test"), *group("schemathesis"))
     session.run("pytest", "tests/independent/test_schemathesis.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def connexion(session: nox.Session) -> None:
+    """Send the client's requests to a server that Connexion makes of the contract."""
+    install_wheel(session, *group("test"), *group("connexion"))
+    session.run("pytest", "tests/independent/test_connexion.py", *session.posargs)
