@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,25 @@ class Face:
     def replace(self, id: Any, document: Any, /) -> caibo.Update:
         update: caibo.Update = self.wait(self.caibo.customers.replace, id, document)
         return update
+
+    def plan(self, id: Any, /, **options: Any) -> caibo.Plan:
+        plan: caibo.Plan = self.wait(self.caibo.customers.plan, id, **options)
+        return plan
+
+    def apply(self, plan: Any, /, **options: Any) -> caibo.Update:
+        update: caibo.Update = self.wait(self.caibo.customers.apply, plan, **options)
+        return update
+
+    @contextmanager
+    def edit(self, id: Any, /, **options: Any) -> Iterator[caibo.Draft]:
+        manager = self.caibo.customers.edit(id, **options)
+        if isinstance(manager, AbstractContextManager):
+            with manager as draft:
+                yield draft
+        else:
+            assert self._portal is not None
+            with self._portal.wrap_async_context_manager(manager) as draft:
+                yield draft
 
     def close(self) -> None:
         self.wait(self.caibo.close)

@@ -34,7 +34,8 @@ class Plan:
         etag: the record's entity tag, where the gateway sent one.
         document: what would be sent if nobody else changed the record meanwhile.
         applied: whether this plan was applied; its JSON remembers it.
-        stored: whether it was read from JSON; its record is always read again then.
+        reread: whether the record is read again however young the plan is: a plan
+            that was stored, or that an `UnknownOutcomeError` carries.
 
     Example:
         >>> plan = client.customers.plan(12345, phone=None)
@@ -52,6 +53,7 @@ class Plan:
         read_at: datetime,
         etag: str | None = None,
         applied: bool = False,
+        reread: bool = False,
     ) -> None:
         self.id = id
         self.base = base
@@ -61,7 +63,7 @@ class Plan:
         self.etag = etag
         self.document = base.merge(addressed)
         self.applied = applied
-        self.stored = False
+        self.reread = reread
 
     @property
     def changes(self) -> Mapping[str, Change]:
@@ -122,7 +124,7 @@ class Plan:
                 raise InvalidChangesError(
                     [Problem("plan", f"has not the format {_FORMAT}: another caibo wrote it")]
                 )
-            plan = cls(
+            return cls(
                 id=_checked(stored["id"], int),
                 base=Document.parse(stored.text("base") or ""),
                 addressed=Document.parse(stored.text("set") or ""),
@@ -130,9 +132,8 @@ class Plan:
                 read_at=datetime.fromisoformat(_checked(stored["readAt"], str)).astimezone(UTC),
                 etag=entity_tag(str(stored["etag"])),
                 applied=_checked(stored["applied"], bool),
+                reread=True,
             )
-            plan.stored = True
-            return plan
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             message = "is not what Plan.to_json() wrote; make a new one with customers.plan(…)"
             raise InvalidChangesError([Problem("plan", message)]) from None

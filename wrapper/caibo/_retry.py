@@ -105,7 +105,8 @@ class Policy:
         while True:
             attempt += 1
             result = yield self._queued(request, pause, deadline)
-            _log.debug("%s, attempt %d: %s", line(request), attempt, _shown(result))
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("%s, attempt %d: %s", line(request), attempt, _shown(result))
             if isinstance(result, Exception):
                 error = error_from_exception(request, result, deadline)
             elif result.is_success:

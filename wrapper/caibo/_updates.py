@@ -121,7 +121,7 @@ def apply(
         max_age=settings.max_base_age,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
-    fresh = not plan.stored and 0 <= age <= settings.max_base_age
+    fresh = not plan.reread and 0 <= age <= settings.max_base_age
     base = Reading(plan.base, time.monotonic() - age, plan.etag) if fresh else None
     update = yield from write.update(base)
     plan.applied = True

@@ -313,6 +313,7 @@ class Write:
                 addressed=self.addressed,
                 expect=self.expect,
                 read_at=datetime.now(UTC),
+                reread=True,
             )
             resume = "customers.apply(error.plan) looks again, and writes only what is missing."
         return UnknownOutcomeError(
