@@ -158,10 +158,11 @@ class TestResult:
         }
 
     def test_it_tells_how_it_went(self, client: Face, fake: FakeCaibo, id: int) -> None:
-        """One write, accepted, quoted by the id of its answer, and nobody was kept out."""
+        """One write, accepted, quoted by the id of its answer; others of this client waited."""
         update = client.update(id, phone=None)
 
-        assert (update.outcome, update.protection, update.attempts) == ("accepted", "none", 1)
+        assert (update.outcome, update.attempts) == ("accepted", 1)
+        assert update.protection == "local-lock"
         assert update.request_id == "fake-000002"
         assert update.race_window is not None
         assert update.race_window >= 0

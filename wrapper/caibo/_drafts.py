@@ -29,7 +29,6 @@ class Draft:
         'accepted'
     """
 
-    __slots__ = ("_edit",)
     _edit: Edit
 
     if TYPE_CHECKING:

@@ -86,6 +86,7 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
     reading = given or (yield from read(id))
     write.check(reading.document)
+    write.check_expectations(reading.document)
     merge(reading.document, addressed)
     return Plan(
         id=id,

@@ -123,7 +123,7 @@ class Write:
             after = merge(before, mine)
             settled = after is before and (self.base is not None or self._writes > 0)
             if not settled:
-                self._check_expectations(before)
+                self.check_expectations(before)
             if after is before:
                 return self._nothing_to_write(reading)
             self._changes = differences(before, after, mine)
@@ -159,7 +159,7 @@ class Write:
                 f"{found.message}; nothing was written"
             )
 
-    def _check_expectations(self, document: Document) -> None:
+    def check_expectations(self, document: Document) -> None:
         conflicts = {
             field_name(wire): (wanted, document.get(wire), self.addressed.get(wire, wanted))
             for wire, wanted in self.expect.items()
