@@ -212,8 +212,8 @@ class Write:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
         if not (yield Again(self._attempts)):
             raise ConflictError(
-                f"someone else changed customer {self.id} each time between our read and our "
-                f"write, {self._writes} times; nothing was written. Try again later.",
+                f"customer {self.id} changed between our read and our write each time "
+                f"(tries: {self._writes}); nothing was written. Try again later.",
                 conflicts={},
             ) from error
         return (yield from read(self.id))
