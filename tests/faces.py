@@ -10,6 +10,7 @@ from typing import Any
 from anyio.from_thread import BlockingPortal
 
 import caibo
+from caibo.testing import FakeCaibo
 
 
 class Face:
@@ -67,3 +68,8 @@ class Face:
 
 #: Makes a client with the options of `Caibo`: the fixture `connect`.
 Connect = Callable[..., Face]
+
+
+def methods(fake: FakeCaibo) -> list[str]:
+    """Name the methods of the requests that reached a gateway."""
+    return [request.method for request in fake.requests]

@@ -6,32 +6,15 @@ import pickle
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 
 import caibo
 from caibo.testing import FakeCaibo
 
 
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
-
-
 @pytest.fixture
 def id(fake: FakeCaibo) -> int:
     return fake.add_customer(name="Ada Example", email="ada@example.com", phone="+12025550143")
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pause for no time, and note how long it would have been."""
-    noted: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        noted.append(seconds)
-
-    monkeypatch.setattr("caibo._drivers.time.sleep", noted.append)
-    monkeypatch.setattr("caibo._drivers.anyio.sleep", sleep)
-    return noted
 
 
 class TestConfirmed:

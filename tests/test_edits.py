@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 
 import caibo
 from caibo.testing import FakeCaibo
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 @pytest.fixture

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 from scripted import ID, RECORD, Script, answer
 
 import caibo
 from caibo.testing import FakeCaibo, Request
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from faces import methods
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
@@ -60,10 +61,6 @@ def id(fake: FakeCaibo) -> int:
 
 def outcome(result: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
     return result.returncode, result.stdout, result.stderr
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 class TestAllScripts:

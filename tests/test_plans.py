@@ -6,16 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 from hypothesis import given
 from json_text import ID, members, records
 
 import caibo
 from caibo.testing import FakeCaibo
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 @pytest.fixture

@@ -31,20 +31,6 @@ UNSENT: list[Exception] = [
 ]
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pause for no time, and note how long it would have been."""
-    noted: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        noted.append(seconds)
-
-    monkeypatch.setattr("caibo._io.time.sleep", noted.append)
-    monkeypatch.setattr("caibo._io.anyio.sleep", sleep)
-    monkeypatch.setattr("random.uniform", lambda low, high: high)
-    return noted
-
-
 pytestmark = pytest.mark.usefixtures("pauses")
 
 

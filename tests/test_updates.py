@@ -7,14 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 
 import caibo
 from caibo.testing import FakeCaibo, Request
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 @pytest.fixture
