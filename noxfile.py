@@ -23,6 +23,8 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
 PRISM = "@stoplight/prism-cli@5.16.0"
+# Its `diff` is experimental: look at what it finds before another version is taken.
+REDOCLY = "@redocly/cli@2.77.0"
 
 # pyenv puts a shim for every version on PATH, of which only the chosen ones run;
 # behind the shims we offer what they stand for.
@@ -50,6 +52,17 @@ def install_wheel(session: nox.Session, *more: str) -> None:
     session.install("--force-reinstall", "--no-deps", wheel())
 
 
+def npm_install(session: nox.Session, package: str) -> Path | None:
+    """Install an npm package for the session; give the folder of its commands, if npm is there."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    home = session.create_tmp()
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+    session.run(npm, "install", "--prefix", home, *quiet, package, external=True)
+    return Path(home, "node_modules", ".bin")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Hold the code against ruff's rules and format."""
@@ -71,6 +84,44 @@ def generate(session: nox.Session) -> None:
     """Generate `generated/` from the contract and the overlay; `-- check` only compares."""
     session.install(*group("generate"))
     session.run("python", "codegen/generate.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fetch_spec(session: nox.Session) -> None:
+    """Write `openapi.yaml` from `-- SOURCE...`, pages of the vendor or OpenAPI documents."""
+    session.install(*DEPENDENCIES, *group("fetch_spec"))
+    session.run("python", "codegen/fetch_spec.py", *session.posargs)
+
+
+@nox.session(default=False)
+def spec_diff(session: nox.Session) -> None:
+    """Compare the contracts of `-- OLD NEW`, by default the last tag and the working tree.
+
+    Fails when a change is breaking; `--json FILE` tells that from other failures.
+    """
+    commands = npm_install(session, REDOCLY)
+    if commands is None:
+        # Skipped, it would pass for compatible.
+        session.error("Redocly CLI is installed with npm, which is not on this machine")
+    session.install(*group("generate"))
+    session.run(
+        *("python", "codegen/spec_diff.py", *session.posargs),
+        env={"REDOCLY": str(commands / "redocly")},
+    )
+
+
+@nox.session(default=False)
+def spec_diff_tests(session: nox.Session) -> None:
+    """Plant changes into the contract, breaking and compatible, and test what `spec_diff` finds."""
+    commands = npm_install(session, REDOCLY)
+    if commands is None:
+        session.skip("Redocly CLI is installed with npm, which is not on this machine")
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.run(
+        *("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_spec_diff.py"),
+        *session.posargs,
+        env={"REDOCLY": str(commands / "redocly")},
+    )
 
 
 @nox.session(python=PYTHONS)
