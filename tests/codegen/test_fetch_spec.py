@@ -143,13 +143,13 @@ def test_an_unchanged_page_changes_nothing(
     assert capsys.readouterr().out == "openapi.yaml: unchanged\n"
 
 
-def test_line_ends_of_the_page_do_not_matter(folder: Path, put: Put) -> None:
-    """A page that comes with CRLF and a byte order mark is the same page."""
-    (folder / "page.md").write_bytes(
-        b"\xef\xbb\xbf" + page(PUBLISHED).replace("\n", "\r\n").encode()
-    )
+@pytest.mark.parametrize("text", [page(PUBLISHED), PUBLISHED])
+def test_line_ends_do_not_matter(folder: Path, text: str) -> None:
+    """What comes with CRLF and a byte order mark is the same contract."""
+    source = folder / "source"
+    source.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
 
-    assert run(folder, str(folder / "page.md")) == 0
+    assert run(folder, str(source)) == 0
 
     assert made(folder) == PUBLISHED
 
@@ -242,6 +242,7 @@ def test_uniting_leaves_the_lines_of_the_pages_alone(folder: Path, put: Put) -> 
 
     lines = iter(made(folder).splitlines())
     assert all(line in lines for line in PUBLISHED.rstrip().splitlines())
+    assert "\n\n" not in made(folder)
 
 
 def test_a_component_in_two_versions_is_shown(
