@@ -196,16 +196,13 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False, requires=["build"])
 def prism(session: nox.Session) -> None:
     """Send the client's requests to Prism, which validates them against the contract."""
-    npm = shutil.which("npm")
-    if npm is None:
+    commands = npm_install(session, PRISM)
+    if commands is None:
         session.skip("Prism is installed with npm, which is not on this machine")
     install_wheel(session, *group("test"))
-    home = session.create_tmp()
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
-    session.run(npm, "install", "--prefix", home, *quiet, PRISM, external=True)
     session.run(
         *("pytest", "tests/independent/test_prism.py", *session.posargs),
-        env={"PRISM": str(Path(home, "node_modules", ".bin", "prism"))},
+        env={"PRISM": str(commands / "prism")},
     )
 
 
