@@ -108,7 +108,9 @@ def _redocly(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, A
 
 
 def _change(found: Mapping[str, Any]) -> Change:
-    pointer = (found.get("revision") or found["base"])["pointer"]
+    # What is gone is shown where it was; its place in the revision is the parent's.
+    after = found.get("revision") or {}
+    pointer = (after if "value" in after else found.get("base", after))["pointer"]
     messages = "; ".join(verdict["message"] for verdict in found["verdicts"])
     return Change(_impact(found), _short(_where(pointer)), _short(messages or _words(found)))
 
@@ -118,7 +120,7 @@ def _impact(found: Mapping[str, Any]) -> str:
     name = found.get("property")
     if name == "readOnly":
         return "major" if after and not before else "minor"
-    if found["impact"] == "major" and name in LIMITS and _is_wider(name, before, after):
+    if name in LIMITS and _is_wider(name, before, after):
         return "minor"
     return str(found["impact"])
 

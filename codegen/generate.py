@@ -17,7 +17,6 @@ import argparse
 import difflib
 import json
 import os
-import reprlib
 import shutil
 import subprocess
 import sys
@@ -42,6 +41,7 @@ ACTIONS = [
 ]
 DECISION = 4
 BODY = "application/json"
+LONGEST = 60
 BANNER = (
     "# Generated from openapi.yaml and codegen/overlay.yaml by `nox -s generate`.\n"
     "# Do not edit: the next run replaces this file.\n"
@@ -201,26 +201,29 @@ def _check_silence(
     Merged in silence, our guess would win over what the vendor has published since.
     """
     said = isinstance(selected, Mapping) and name in selected
-    theirs = _brief(selected[name]) if said else "nothing"
-    if name in replaces and theirs != _brief(replaces[name]):
-        yield (
-            f"- overlay action {target!r} was to replace {name}: {_brief(replaces[name])}, and "
-            f"the contract now says {theirs}. Look at openapi.yaml, then remove that from the "
-            "action in codegen/overlay.yaml or, if the vendor is still wrong, bring its "
-            "`x-replaces` up to date."
-        )
-    elif said and name not in replaces:
-        same = "the same" if theirs == _brief(ours) else f"{theirs}, we say {_brief(ours)}"
+    theirs = json.dumps(selected[name], sort_keys=True) if said else "nothing"
+    if name in replaces:
+        expected = json.dumps(replaces[name], sort_keys=True)
+        if theirs != expected:
+            yield (
+                f"- overlay action {target!r} was to replace {name}: {_brief(expected)}, and the "
+                f"contract now says {_brief(theirs)}. Look at openapi.yaml, then remove that from "
+                "the action in codegen/overlay.yaml or, if the vendor is still wrong, bring its "
+                "`x-replaces` up to date."
+            )
+    elif said:
+        own = json.dumps(ours, sort_keys=True)
+        differs = f"{_brief(theirs)}, we say {_brief(own)}"
         yield (
             f"- overlay action {target!r} adds {name}, which the contract now says itself: "
-            f"{same}. Look at openapi.yaml, then remove that from the action in "
-            "codegen/overlay.yaml or, if the vendor is wrong, name what the action replaces in "
-            f"`x-replaces: {{{name}: ...}}`."
+            f"{'the same' if theirs == own else differs}. Look at openapi.yaml, then remove that "
+            "from the action in codegen/overlay.yaml or, if the vendor is wrong, name what the "
+            f"action replaces in `x-replaces: {{{name}: ...}}`."
         )
 
 
-def _brief(value: Any) -> str:
-    return reprlib.repr(value) if isinstance(value, dict | list) else json.dumps(value)
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def sound_alarm(contract: Mapping[str, Any]) -> Iterator[str]:

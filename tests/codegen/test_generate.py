@@ -275,7 +275,7 @@ def ask(project: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
         (
             "paths:\n",
             "paths:\n  /auth/login:\n    post: {}\n",
-            "'$.paths' adds /auth/login, which the contract now says itself: {'post': ",
+            "'$.paths' adds /auth/login, which the contract now says itself: ",
         ),
         (
             "  schemas:\n",

@@ -248,6 +248,17 @@ def test_a_compatible_change_is_no_alarm(
 
 
 @pytest.mark.usefixtures("redocly")
+@pytest.mark.parametrize("name", ["maxLength widened", "maxLength removed", "minLength removed"])
+def test_a_wider_limit_is_called_that(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Callers may send more than before, wherever the schema is used."""
+    compare(tmp_path, COMPATIBLE[name])
+
+    assert "\n\nAdded or widened (1)\n\n- Client.address." in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("redocly")
 @pytest.mark.parametrize("name", SAME)
 def test_what_says_the_same_is_no_change(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
