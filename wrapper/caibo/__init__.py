@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from caibo._audit import JsonLinesAudit as JsonLinesAudit
+    from caibo._audit import OpenIntent as OpenIntent
+    from caibo._audit import audit_context as audit_context
+    from caibo._audit import open_intents as open_intents
     from caibo._auth import ApiKey as ApiKey
     from caibo._auth import BearerToken as BearerToken
     from caibo._auth import Login as Login
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from caibo._records import Update as Update
 
 _HOME = {
+    "_audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
     "_auth": ("ApiKey", "BearerToken", "Login"),
     "_client": ("AsyncCaibo", "Caibo"),
     "_customers": ("AsyncCustomers", "Customers"),
