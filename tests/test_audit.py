@@ -424,6 +424,8 @@ class TestOptions:
         ("path", "key", "said"),
         [
             ("", KEY, "path must name a file"),
+            (".", KEY, "path must name a file"),
+            ("x\0", KEY, "path must name a file"),
             (7, KEY, "path must name a file"),
             ("x", 7, "bytes or a string"),
             ("x", "", "16 bytes or more"),

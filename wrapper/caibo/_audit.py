@@ -73,10 +73,11 @@ def audit_context(*, actor: str | None = None, reason: str | None = None) -> Gen
 class JsonLinesAudit:
     """Keep an audit log, one JSON object a line: ``observers=[JsonLinesAudit(…)]``.
 
-    A line with what is intended is on the disk (fsync) before the PUT is sent, and
-    one with the outcome follows.  A process that dies in between leaves the
-    intention open: see `open_intents`.  Both have the time, process, customer,
-    operation, verb, and what `audit_context` says.
+    A line with what is intended is on the disk (fsync; macOS may leave it in the
+    drive's cache) before the PUT is sent, and one with the outcome follows.  A
+    process that dies in between leaves the intention open: see `open_intents`.
+    Both have the time, process, customer, operation, verb, and what
+    `audit_context` says.
 
     Instead of values the log has their HMAC-SHA-256, so that whoever has the key
     can check a value, see `hmac`; null stays null.  Field names are logged, those
@@ -120,17 +121,17 @@ class JsonLinesAudit:
         values: bool = False,
         backup: bool = False,
     ) -> None:
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        if not isinstance(path, str | os.PathLike) or str(path) in ("", ".") or "\0" in str(path):
             raise ConfigurationError("JsonLinesAudit: path must name a file")
         if not isinstance(key, bytes | str):
             raise ConfigurationError("JsonLinesAudit: key must be bytes or a string")
-        self._key = key.encode() if isinstance(key, str) else key
+        self._key = key.encode(errors="surrogatepass") if isinstance(key, str) else key
         if len(self._key) < _SHORTEST_KEY:
             raise ConfigurationError(
                 f"JsonLinesAudit: key must have {_SHORTEST_KEY} bytes or more; make one with "
                 "secrets.token_hex(32) and keep it where your other secrets are"
             )
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # whoever changes directory keeps one log
         self._required = required
         self._values = values
         self._backup = backup
@@ -171,8 +172,8 @@ class JsonLinesAudit:
         """
         try:
             _append(self._path, self._line(event).encode())
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            reason = error.strerror or str(error)
             if not isinstance(event, WriteIntended):
                 what = f"the outcome of operation {event.operation} is missing from it"
             elif self._required:
@@ -354,7 +355,9 @@ def _json(value: object) -> str:
 
 
 def _append(path: Path, line: bytes) -> None:
-    # Windows would write \r\n.
+    # POSIX moves to the end and writes in one step, but may write less than it was given:
+    # https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
+    # On NFS and Windows these are two steps.  And Windows would write \r\n.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
     file = os.open(path, flags, 0o600)
     try:
