@@ -235,7 +235,7 @@ class Write:
             raise self._unknown(error, f"and reading back failed: {unread}", before) from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
-            return self._result(reading, _outcome(grades), Customer(reading.document))
+            return (yield from self._verified(before, mine, reading))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, before, reading) from error
@@ -255,17 +255,29 @@ class Write:
         if self.settle is None:
             customer = _answered(written, self.id, after)
             return self._result(reading, "accepted", customer, written, window)
-        try:
-            yield Pause(self.settle)
-            back = yield from read(self.id)
-        except CaiboError as unread:
-            reason = f"accepted, but reading back failed: {unread}"
-            raise self._unknown(None, reason, reading.document, written=written) from unread
-        grades = _graded(reading.document, mine, back.document)
+        return (yield from self._verified(reading.document, mine, None, written, window))
+
+    def _verified(
+        self,
+        before: Document,
+        mine: Mapping[str, Any],
+        back: Reading | None,
+        written: httpx.Response | None = None,
+        window: float | None = None,
+    ) -> Flow[Update]:
+        """Read back, unless that was done and need not settle, and say what is there."""
+        if back is None or self.settle:
+            try:
+                yield Pause(self.settle or 0.0)
+                back = yield from read(self.id)
+            except CaiboError as unread:
+                done = "accepted" if back is None else "seen to have been applied"
+                reason = f"{done}, but reading back failed: {unread}"
+                raise self._unknown(None, reason, before, back, written) from unread
+        grades = _graded(before, mine, back.document)
         if not _landed(grades):
-            raise self._overwritten(grades, reading.document, mine, back.document)
-        customer = Customer(back.document)
-        return self._result(reading, _outcome(grades), customer, written, window)
+            raise self._overwritten(grades, before, mine, back.document)
+        return self._result(back, _outcome(grades), Customer(back.document), written, window)
 
     def _overwritten(
         self,
