@@ -121,6 +121,17 @@ class TestApplying:
 
         assert methods(fake) == ["GET", "GET", "PUT", "GET"]
 
+    def test_one_on_a_record_that_was_handed_over_is_read(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Nobody knows how old that record was."""
+        plan = client.plan(id, current=client.get(id), phone=None)
+        fake.change(id, address="1 Other Street")
+
+        client.apply(plan)
+
+        assert fake.document(id)["address"] == "1 Other Street"
+
     def test_it_is_not_written_twice(self, connect: Connect, fake: FakeCaibo, id: int) -> None:
         """Neither the plan itself, nor a copy of it from before or after."""
         client = connect()

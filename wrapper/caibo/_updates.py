@@ -98,6 +98,7 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     )
 
 
+        reread=given is not None,
 def apply(
     plan: Plan, settings: Settings, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Update]:
