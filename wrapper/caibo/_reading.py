@@ -23,15 +23,16 @@ _NO_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was read, by `time.monotonic()`.
+    """A record to merge onto, and when it was asked for and came, by `time.monotonic()`.
 
-    One that the caller handed over has no time, no entity tag and no request.
+    One that the caller handed over has no times, no entity tag and no request.
     """
 
     document: Document
     received_at: float | None = None
     etag: str | None = None
     request_id: str | None = None
+    asked_at: float | None = None
 
     def older_than(self, seconds: float) -> bool:
         return self.received_at is None or time.monotonic() - self.received_at > seconds
@@ -61,6 +62,7 @@ def read(id: int) -> Flow[Reading]:
         answer.extensions["received_at"],
         entity_tag(answer.headers.get("etag", "")),
         request_id(answer),
+        answer.request.extensions["sent_at"],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._concurrency import OnConflict
@@ -24,7 +24,7 @@ from caibo._rules import (
     check_id,
     misfit,
 )
-from caibo._write import Write
+from caibo._write import Ends, Write
 
 Record = Customer | Mapping[str, object]
 #: Whether to read back, or after how many seconds.
@@ -39,6 +39,7 @@ class Settings:
     confirm: Confirm
     max_base_age: float
     deadline: float
+    ends: Ends = field(default_factory=Ends, compare=False)
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""
@@ -74,6 +75,7 @@ def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[
         verb="update",
         id=id,
         addressed=addressed,
+        ends=settings.ends,
         expect=expect,
         settle=settings.settle(confirm),
         max_age=settings.max_base_age,
@@ -84,6 +86,7 @@ def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[
 def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, settings)
     write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
+    began = datetime.now(UTC)
     reading = given or (yield from read(id))
     write.check(reading.document)
     write.check_expectations(reading.document)
@@ -93,12 +96,12 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
         base=reading.document,
         addressed=addressed,
         expect=expect,
-        read_at=datetime.now(UTC),
+        read_at=began,
         etag=reading.etag,
+        reread=given is not None,
     )
 
 
-        reread=given is not None,
 def apply(
     plan: Plan, settings: Settings, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Update]:
@@ -116,6 +119,7 @@ def apply(
         verb="apply",
         id=check_id(plan.id),
         addressed=plan.addressed,
+        ends=settings.ends,
         expect=plan.expect,
         settle=settle,
         base=plan.base,
@@ -124,7 +128,8 @@ def apply(
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= settings.max_base_age
-    base = Reading(plan.base, time.monotonic() - age, plan.etag) if fresh else None
+    then = time.monotonic() - age
+    base = Reading(plan.base, then, plan.etag, asked_at=then) if fresh else None
     update = yield from write.update(base)
     plan.applied = True
     return update
@@ -149,6 +154,7 @@ def end_edit(
         verb="edit",
         id=edit.id,
         addressed=edit.addressed(),
+        ends=settings.ends,
         settle=settings.settle(confirm),
         base=reading.document,
         on_conflict=_on_conflict(on_conflict),
@@ -157,14 +163,14 @@ def end_edit(
     if not write.addressed:
         edit.update = write.unchanged(reading)
         return
-    stale = reading.older_than(settings.max_base_age)
-    edit.update = yield from write.update(None if stale else reading)
+    edit.update = yield from write.update(reading)
 
 
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:
     id = check_id(id)
     whole = check_document(_mapping(document), what="document", validate=settings.validate)
-    return (yield from Write(verb="replace", id=id, addressed=Document()).replace(whole))
+    write = Write(verb="replace", id=id, addressed=Document(), ends=settings.ends)
+    return (yield from write.replace(whole))
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:

@@ -7,6 +7,7 @@ read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read bac
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -46,6 +47,23 @@ _UNTOUCHED = (
 )
 
 
+class Ends:
+    """Remember when writes through one client ended, by `time.monotonic()`.
+
+    Customers whose ids leave the same remainder share an entry, so that it does not
+    grow; the later end of another one costs a read at most.
+    """
+
+    def __init__(self) -> None:
+        self._last = [-math.inf] * 256
+
+    def note(self, id: int) -> None:
+        self._last[id % len(self._last)] = time.monotonic()
+
+    def last(self, id: int) -> float:
+        return self._last[id % len(self._last)]
+
+
 @dataclass(slots=True, kw_only=True)
 class Write:
     """What is to be written, and how far it got.
@@ -57,6 +75,7 @@ class Write:
     verb: Verb
     id: int
     addressed: Document
+    ends: Ends = field(default_factory=Ends)
     expect: Document = field(default_factory=Document)
     settle: float | None = None
     base: Document | None = None
@@ -73,14 +92,27 @@ class Write:
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
         self._protection = yield Hold(self.id)
-        if reading is None:
-            reading = yield from read(self.id)
-        return (yield from self._watched(self._merged(reading)))
+        try:
+            if reading is None or self._outdated(reading):
+                reading = yield from read(self.id)
+            return (yield from self._watched(self._merged(reading)))
+        finally:
+            self.ends.note(self.id)
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
         self._protection = yield Hold(self.id)
-        return (yield from self._watched(self._replaced(document)))
+        try:
+            return (yield from self._watched(self._replaced(document)))
+        finally:
+            self.ends.note(self.id)
+
+    def _outdated(self, reading: Reading) -> bool:
+        """Tell whether a reading from before we held the lock may miss what its holders wrote."""
+        if reading.asked_at is None:  # handed over, to be taken as it is
+            return False
+        unseen = self._protection == "shared-lock" or self.ends.last(self.id) >= reading.asked_at
+        return unseen or reading.older_than(self.max_age)
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began."""
