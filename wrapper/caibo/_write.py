@@ -88,6 +88,11 @@ class Write:
     _writes: int = 0
     _attempts: int = 0
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
+    #: What the last write was to set, and on which record.
+    _tried: Document = field(default_factory=Document)
+    _before: Document = field(default_factory=Document)
+    #: The loss of an earlier answer, whose write may still arrive.
+    _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
@@ -95,7 +100,7 @@ class Write:
         try:
             if reading is None or self._outdated(reading):
                 reading = yield from read(self.id)
-            return (yield from self._watched(self._merged(reading)))
+            return (yield from self._watched(self._doubting(self._merged(reading))))
         finally:
             self.ends.note(self.id)
 
@@ -147,6 +152,22 @@ class Write:
             )
         return update
 
+    def _doubting(self, flow: Flow[Update]) -> Flow[Update]:
+        """Let nothing be said that an earlier write may still prove wrong."""
+        try:
+            update = yield from flow
+        except (UnknownOutcomeError, OverwrittenError):
+            raise
+        except CaiboError as error:
+            if self._doubt is None:
+                raise
+            reason = f"and the attempt after it ended with {type(error).__name__}."
+            raise self._unknown(self._doubt, reason, self._before) from error
+        if self._doubt is not None and update.outcome == "unchanged":
+            reason = "and others have changed the same since."
+            raise self._unknown(self._doubt, reason, self._before) from self._doubt
+        return update
+
     def _merged(self, reading: Reading) -> Flow[Update]:
         while True:
             before = reading.document
@@ -157,7 +178,8 @@ class Write:
             if not settled:
                 self.check_expectations(before)
             if after is before:
-                return self._nothing_to_write(reading)
+                return (yield from self._nothing_to_write(reading, mine))
+            self._tried, self._before = mine, before
             self._changes = differences(before, after, mine)
             yield self._intention(before)
             try:
@@ -179,10 +201,10 @@ class Write:
                 self._attempts += written.extensions["attempts"]
                 return (yield from self._accepted(written, reading, after, mine))
 
-    def _mine(self, before: Document) -> Mapping[str, Any]:
+    def _mine(self, before: Document) -> Document:
         if self.base is None:
             return self.addressed
-        return three_way(self.base, before, self.addressed, self.on_conflict)
+        return Document(three_way(self.base, before, self.addressed, self.on_conflict))
 
     def check(self, document: Document) -> None:
         if found := misfit(document, self.id, self.addressed):
@@ -224,10 +246,15 @@ class Write:
             )
         )
 
-    def _nothing_to_write(self, reading: Reading) -> Update:
-        if self._writes:  # whose answer was lost
-            return self._result(reading, "confirmed", Customer(reading.document))
-        applied = self.verb == "apply" and len(self.addressed) > 0
+    def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
+        # After a write that was refused, or whose answer was lost; a field that
+        # `on_conflict` has left to others meanwhile is none of ours any more.
+        ours = {field_name(wire) for wire in mine}
+        self._changes = {name: c for name, c in self._changes.items() if name in ours}
+        if self._changes:
+            return (yield from self._verified(self._before, mine, reading))
+        there = merge(reading.document, self.addressed) is reading.document
+        applied = self.verb == "apply" and len(self.addressed) > 0 and there
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
 
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
@@ -236,6 +263,7 @@ class Write:
             customer=Customer(reading.document),
             changes={},
             outcome=outcome,
+            attempts=self._attempts,
             request_id=reading.request_id,
             carried=carried(reading.document, self.addressed),
         )
@@ -272,6 +300,8 @@ class Write:
             reason = "and read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, before, reading) from error
         if again:
+            if not isinstance(error, ServerError):
+                self._doubt = error
             return reading
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
@@ -354,7 +384,7 @@ class Write:
             plan = Plan(
                 id=self.id,
                 base=before,
-                addressed=self.addressed,
+                addressed=self._tried,
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,
