@@ -122,9 +122,9 @@ class TestMeanwhile:
             yield
 
         options: Any = {"base_url": fake.base_url, "transport": fake.transport, "lock": lock}
-        with caibo.Caibo(api_key=fake.api_key, **options) as client:
-            with client.customers.edit(id) as draft:
-                draft.phone = None
+        client = caibo.Caibo(api_key=fake.api_key, **options)
+        with client, client.customers.edit(id) as draft:
+            draft.phone = None
 
         assert draft.update.protection == "shared-lock"
         assert fake.document(id)["address"] == "1 Other Street"
