@@ -232,19 +232,22 @@ class Write:
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}", before) from error
+            raise self._unknown(
+                error, f"and reading back failed: {unread}", before, mine
+            ) from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
             return self._result(reading, _outcome(grades), Customer(reading.document))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, before, reading) from error
+            raise self._unknown(error, reason, before, mine, reading) from error
         if again:
             return reading
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
             raise error
-        raise self._unknown(error, _UNTOUCHED + " It may still arrive.", before, reading) from error
+        reason = _UNTOUCHED + " It may still arrive."
+        raise self._unknown(error, reason, before, mine, reading) from error
 
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
@@ -260,7 +263,7 @@ class Write:
             back = yield from read(self.id)
         except CaiboError as unread:
             reason = f"accepted, but reading back failed: {unread}"
-            raise self._unknown(None, reason, reading.document, written=written) from unread
+            raise self._unknown(None, reason, reading.document, mine, written=written) from unread
         grades = _graded(reading.document, mine, back.document)
         if not _landed(grades):
             raise self._overwritten(grades, reading.document, mine, back.document)
@@ -296,7 +299,8 @@ class Write:
         self,
         error: CaiboError | None,
         reason: str,
-        before: Document | None,
+        before: Document | None = None,
+        mine: Mapping[str, Any] | None = None,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
     ) -> UnknownOutcomeError:
@@ -306,11 +310,11 @@ class Write:
             else f"{error}\n  The write may or may not have been applied,"
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
-        if before is not None:
+        if before is not None and mine is not None:
             plan = Plan(
                 id=self.id,
                 base=before,
-                addressed=self.addressed,
+                addressed=mine if isinstance(mine, Document) else Document(mine),
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,
@@ -344,14 +348,14 @@ class Write:
         try:
             back = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}", None) from error
+            raise self._unknown(error, f"and reading back failed: {unread}") from error
         ours = (name for name in document if not server_owned(name))
         grades: dict[Path, Grade] = {
             (n,): grade((n,), _NOTHING, document[n], back.document.get(n)) for n in ours
         }
         if not _landed(grades):
             reason = "and read back, the record is not what was sent."
-            raise self._unknown(error, reason, None, back) from error
+            raise self._unknown(error, reason, seen=back) from error
         return self._result(back, _outcome(grades), Customer(back.document))
 
     def _result(
