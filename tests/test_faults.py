@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from faces import Connect, Face
 
@@ -50,3 +48,46 @@ class TestResuming:
 
         assert fake.document(id)["email"] == "theirs@example.com"
         assert fake.document(id)["phone"] == "new"
+
+
+class TestEntityTags:
+    """With `fake.etags`, a late or unseen landing of ours answers the next write with 412."""
+
+    @pytest.fixture(autouse=True)
+    def tagged(self, fake: FakeCaibo) -> None:
+        fake.etags = True
+
+    @pytest.mark.parametrize("max_retries", [1, 2])
+    def test_a_412_of_our_own_making_is_a_success(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int, max_retries: int
+    ) -> None:
+        """The answer was lost, and the read back lagged behind."""
+        fake.lose_response("PUT")
+        fake.on_request = lambda r: fake.stale_reads() if methods(fake) == "GPG" else None
+        client = connect(base_url=server.base_url, transport=None, max_retries=max_retries)
+
+        update = client.update(id, phone="new")
+
+        assert methods(fake) == "GPGPG"
+        assert (update.outcome, update.attempts) == ("confirmed", 2)
+        assert fake.document(id)["phone"] == "new"
+
+    def test_a_412_after_a_lost_answer_is_never_called_unwritten(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int
+    ) -> None:
+        """Someone else wrote the field meanwhile, perhaps over ours."""
+        fake.lose_response("PUT")
+        client = connect(base_url=server.base_url, transport=None, max_retries=1)
+
+        def meddle(_: object) -> None:
+            if methods(fake) == "GPG":
+                fake.stale_reads()
+            if methods(fake) == "GPGP":
+                fake.change(id, phone="theirs")
+
+        fake.on_request = meddle
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="neither"):
+            client.update(id, phone="new")
+
+        assert fake.document(id)["phone"] == "theirs"

@@ -68,6 +68,7 @@ class Write:
     _began: float = 0.0
     _writes: int = 0
     _attempts: int = 0
+    _unsure: bool = False  # an answer was lost, so a later 412 may come of our own write
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
 
     def update(self, reading: Reading | None) -> Flow[Update]:
@@ -132,11 +133,13 @@ class Write:
                 written: httpx.Response = yield self._put(after, reading)
             except CaiboError as error:
                 self._attempts += getattr(error, "attempts", 0)
-                if isinstance(error, APIError) and error.status == 412 and reading.etag:
+                outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
+                if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(error)
                 elif retryable("PUT", error):
                     reading = yield from self._refused_for_now(error, reading)
-                elif _lost(error):
+                elif outdated or _lost(error):
+                    self._unsure = True
                     found = yield from self._look(error, before, mine)
                     if isinstance(found, Update):
                         return found
@@ -208,7 +211,7 @@ class Write:
             carried=carried(reading.document, self.addressed),
         )
 
-    def _changed_under_us(self, error: APIError) -> Flow[Reading]:
+    def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
         if not (yield Again(self._attempts)):
             raise ConflictError(
