@@ -91,3 +91,33 @@ class TestEntityTags:
             client.update(id, phone="new")
 
         assert fake.document(id)["phone"] == "theirs"
+
+
+class TestAttempts:
+    def test_the_error_counts_the_writes_of_the_whole_call(
+        self, wire: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Not only those since the last read back."""
+        fake.fail_next(500, method="PUT", times=3)
+
+        with pytest.raises(caibo.ServerError, match="sent 3 times") as caught:
+            wire.update(id, phone="new")
+
+        assert methods(fake) == "GPGPGPG"
+        assert caught.value.attempts == 3
+
+    def test_a_login_that_fails_is_not_asked_more_often_than_allowed(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int
+    ) -> None:
+        """The token expires between read and write, and its renewal fails each time."""
+        auth = caibo.Login(fake.email, fake.password)
+        client = connect(auth=auth, base_url=server.base_url, transport=None, max_retries=2)
+        client.get(id)
+        fake.fail_next(401, method="PUT", times=99)
+        fake.fail_next(500, method="POST", times=99)
+
+        with pytest.raises(caibo.RenewalError) as caught:
+            client.update(id, phone="new")
+
+        assert methods(fake) == "PGG" + "PP" * 3
+        assert caught.value.attempts == 3

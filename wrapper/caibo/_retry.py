@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import httpx
 
 from caibo._errors import (
-    APIError,
     CaiboError,
     DeadlineExceededError,
     MalformedResponseError,
@@ -121,7 +120,7 @@ class Policy:
                 until = min(deadline, request.extensions.get("fresh_until", deadline))
                 next_pause = self.again(attempt, until, retry_after=retry_after(error))
             if next_pause is None:
-                if isinstance(error, APIError | TransportError | MalformedResponseError):
+                if hasattr(error, "attempts"):
                     error.attempts = attempt
                 raise error
             pause = next_pause

@@ -132,7 +132,7 @@ class Write:
             try:
                 written: httpx.Response = yield self._put(after, reading)
             except CaiboError as error:
-                self._attempts += getattr(error, "attempts", 0)
+                self._count(error)
                 outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
                 if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(error)
@@ -149,6 +149,11 @@ class Write:
             else:
                 self._attempts += written.extensions["attempts"]
                 return (yield from self._accepted(written, reading, after, mine))
+
+    def _count(self, error: CaiboError) -> None:
+        """Count the attempts of a write, and let its error tell those of the whole call."""
+        if hasattr(error, "attempts"):
+            error.attempts = self._attempts = self._attempts + error.attempts
 
     def _mine(self, before: Document) -> Mapping[str, Any]:
         if self.base is None:
@@ -243,14 +248,14 @@ class Write:
             return self._result(reading, _outcome(grades), Customer(reading.document))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, before, mine, reading) from error
+            raise self._unknown(error, reason, before, mine, seen=reading) from error
         if again:
             return reading
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
             raise error
         reason = _UNTOUCHED + " It may still arrive."
-        raise self._unknown(error, reason, before, mine, reading) from error
+        raise self._unknown(error, reason, before, mine, seen=reading) from error
 
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
@@ -304,6 +309,7 @@ class Write:
         reason: str,
         before: Document | None = None,
         mine: Mapping[str, Any] | None = None,
+        *,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
     ) -> UnknownOutcomeError:
@@ -337,7 +343,7 @@ class Write:
         try:
             written: httpx.Response = yield call(replace_customer, self.id, body=body(document))
         except CaiboError as error:
-            self._attempts += getattr(error, "attempts", 0)
+            self._count(error)
             if not _lost(error):
                 raise
             yield Again(1)
