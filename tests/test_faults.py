@@ -121,3 +121,30 @@ class TestAttempts:
 
         assert methods(fake) == "PGG" + "PP" * 3
         assert caught.value.attempts == 3
+
+
+class TestLeftToOthers:
+    def test_a_plan_that_gave_way_was_not_applied_already(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The record does not have its values."""
+        plan = client.plan(id, phone="new")
+        fake.change(id, phone="theirs")
+        plan.reread = True
+
+        update = client.apply(plan, on_conflict="theirs")
+
+        assert (update.outcome, update.customer.phone) == ("unchanged", "theirs")
+
+    def test_a_write_that_was_refused_and_then_gave_way_is_not_confirmed(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """Someone else changed the field while the gateway asked us to wait."""
+        fake.fail_next(429, method="PUT")
+        fake.on_request = lambda r: fake.change(id, phone="theirs") if r.method == "PUT" else None
+
+        with connect(max_base_age=0).edit(id, on_conflict="theirs") as draft:
+            draft.phone = "new"
+
+        assert (draft.update.outcome, draft.update.changes) == ("unchanged", {})
+        assert fake.document(id)["phone"] == "theirs"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from caibo._errors import (
+    APIError,
     CaiboError,
     DeadlineExceededError,
     MalformedResponseError,
@@ -35,6 +36,8 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 LONGEST_RETRY_AFTER = 30.0
 
+#: What can come of a request, and counts how often it was sent.
+Attempted = APIError | TransportError | MalformedResponseError | RenewalError
 #: Yields how long to pause before the next attempt; takes what the attempt gave.
 Attempts = Generator[float, httpx.Response | Exception, httpx.Response]
 
@@ -120,7 +123,7 @@ class Policy:
                 until = min(deadline, request.extensions.get("fresh_until", deadline))
                 next_pause = self.again(attempt, until, retry_after=retry_after(error))
             if next_pause is None:
-                if hasattr(error, "attempts"):
+                if isinstance(error, Attempted):
                     error.attempts = attempt
                 raise error
             pause = next_pause

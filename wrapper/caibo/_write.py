@@ -37,7 +37,7 @@ from caibo._plans import Plan
 from caibo._reading import Reading, merge, read
 from caibo._records import Change, Customer, Outcome, Protection, Update, carried, differences
 from caibo._responses import request_id
-from caibo._retry import retry_after, retryable
+from caibo._retry import Attempted, retry_after, retryable
 from caibo._rules import field_name, misfit, server_owned
 
 _UNTOUCHED = (
@@ -152,7 +152,7 @@ class Write:
 
     def _count(self, error: CaiboError) -> None:
         """Count the attempts of a write, and let its error tell those of the whole call."""
-        if hasattr(error, "attempts"):
+        if isinstance(error, Attempted):
             error.attempts = self._attempts = self._attempts + error.attempts
 
     def _mine(self, before: Document) -> Mapping[str, Any]:
@@ -201,9 +201,11 @@ class Write:
         )
 
     def _nothing_to_write(self, reading: Reading) -> Update:
-        if self._writes:  # whose answer was lost
+        # Not so where `on_conflict` left all to others.
+        stands = merge(reading.document, self.addressed) is reading.document
+        if self._writes and stands:
             return self._result(reading, "confirmed", Customer(reading.document))
-        applied = self.verb == "apply" and len(self.addressed) > 0
+        applied = self.verb == "apply" and stands and len(self.addressed) > 0
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
 
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
