@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -28,15 +29,15 @@ from caibo._errors import (
     WriteStoppedError,
 )
 from caibo._events import Event, Observer, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Hold, Pause, Step, Tell
+from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Step, Tell
 from caibo._io import AsyncHTTP, SyncHTTP, request_of
-from caibo._records import Protection
 
 T = TypeVar("T")
 #: Gives, for a customer id, what keeps other processes out while it is entered.
 LockProvider = Callable[[int], AbstractContextManager[Any]]
 AsyncLockProvider = Callable[[int], AbstractAsyncContextManager[Any]]
 
+_REMAINDERS = 1024
 _RELEASE_WITHIN = 5.0  # seconds that a cancelled task may still take to give a lock back
 _log = logging.getLogger("caibo")
 
@@ -55,6 +56,8 @@ class _Turns:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
+        # By the id's remainder, which does not grow; an id may find another's later time.
+        self._ended = [-math.inf] * _REMAINDERS
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[int, _Turn] = WeakValueDictionary()
 
@@ -64,6 +67,14 @@ class _Turns:
             if turn is None:
                 turn = self._turns[id] = _Turn(self._make())
             return turn
+
+    def ended(self, id: int) -> float:
+        """Return since when nobody has held the lock of an id."""
+        return self._ended[id % _REMAINDERS]
+
+    def release(self, id: int, turn: _Turn) -> None:
+        self._ended[id % _REMAINDERS] = time.monotonic()
+        turn.lock.release()
 
 
 class Driver:
@@ -115,18 +126,18 @@ class Driver:
                 _log_write(event)
         return None
 
-    def _hold(self, id: int, ends: float, held: ExitStack) -> Protection:
+    def _hold(self, id: int, ends: float, held: ExitStack) -> Held:
         turn = self._turns.of(id)
         if not turn.lock.acquire(timeout=max(0.0, ends - time.monotonic())):
             raise _no_turn(id)
-        held.callback(_release, turn)
+        held.callback(self._turns.release, id, turn)
         if self._lock is None:
-            return "local-lock"
+            return Held("local-lock", self._turns.ended(id))
         with _locking(id):
             manager = self._lock(id)
             manager.__enter__()
         held.callback(_give_back, manager, id)
-        return "shared-lock"
+        return Held("shared-lock", time.monotonic())
 
 
 class AsyncDriver:
@@ -180,25 +191,21 @@ class AsyncDriver:
                 _log_write(event)
         return None
 
-    async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Protection:
+    async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Held:
         turn = self._turns.of(id)
         try:
             with anyio.fail_after(ends - time.monotonic()):
                 await turn.lock.acquire()
-                held.callback(_release, turn)
+                held.callback(self._turns.release, id, turn)
                 if self._lock is None:
-                    return "local-lock"
+                    return Held("local-lock", self._turns.ended(id))
                 with _locking(id):
                     manager = self._lock(id)
                     await manager.__aenter__()
         except TimeoutError:
             raise _no_turn(id) from None
         held.push_async_callback(_agive_back, manager, id)
-        return "shared-lock"
-
-
-def _release(turn: _Turn) -> None:
-    turn.lock.release()
+        return Held("shared-lock", time.monotonic())
 
 
 def _no_turn(id: int) -> DeadlineExceededError:

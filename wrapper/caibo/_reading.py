@@ -29,12 +29,16 @@ class Reading:
     """
 
     document: Document
+    asked_at: float | None = None
     received_at: float | None = None
     etag: str | None = None
     request_id: str | None = None
 
     def older_than(self, seconds: float) -> bool:
         return self.received_at is None or time.monotonic() - self.received_at > seconds
+
+    def asked_before(self, then: float) -> bool:
+        return self.asked_at is not None and self.asked_at <= then
 
 
 def read(id: int) -> Flow[Reading]:
@@ -58,6 +62,7 @@ def read(id: int) -> Flow[Reading]:
         raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
     return Reading(
         document,
+        answer.request.extensions["sent_at"],
         answer.extensions["received_at"],
         entity_tag(answer.headers.get("etag", "")),
         request_id(answer),

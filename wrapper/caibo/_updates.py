@@ -84,6 +84,7 @@ def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[
 def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, settings)
     write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
+    read_at = datetime.now(UTC)
     reading = given or (yield from read(id))
     write.check(reading.document)
     write.check_expectations(reading.document)
@@ -93,7 +94,7 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
         base=reading.document,
         addressed=addressed,
         expect=expect,
-        read_at=datetime.now(UTC),
+        read_at=read_at,
         etag=reading.etag,
     )
 
@@ -123,7 +124,9 @@ def apply(
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= settings.max_base_age
-    base = Reading(plan.base, time.monotonic() - age, plan.etag) if fresh else None
+    read_at = time.monotonic() - age
+    base = Reading(plan.base, read_at, read_at, plan.etag) if fresh else None
+    plan.reread = True  # if this fails, nobody knows what the record is by then
     update = yield from write.update(base)
     plan.applied = True
     return update

@@ -30,7 +30,7 @@ from caibo._errors import (
     UnknownOutcomeError,
 )
 from caibo._events import Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Hold, Pause, Tell, body, call
+from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Tell, body, call
 from caibo._json import same
 from caibo._masking import mask
 from caibo._plans import Plan
@@ -73,14 +73,16 @@ class Write:
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
-        self._protection = yield Hold(self.id)
-        if reading is None:
+        held: Held = yield Hold(self.id)
+        self._protection = held.protection
+        if reading is None or reading.asked_before(held.since):
             reading = yield from read(self.id)
         return (yield from self._watched(self._merged(reading)))
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
-        self._protection = yield Hold(self.id)
+        held: Held = yield Hold(self.id)
+        self._protection = held.protection
         return (yield from self._watched(self._replaced(document)))
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
