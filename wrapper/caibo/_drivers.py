@@ -134,7 +134,7 @@ class Driver:
         if self._lock is None:
             return Held("local-lock", self._turns.ended(id))
         with _locking(id):
-            manager = self._lock(id)
+            manager = _given(self._lock(id))
             manager.__enter__()
         held.callback(_give_back, manager, id)
         return Held("shared-lock", time.monotonic())
@@ -200,7 +200,7 @@ class AsyncDriver:
                 if self._lock is None:
                     return Held("local-lock", self._turns.ended(id))
                 with _locking(id):
-                    manager = self._lock(id)
+                    manager = _given(self._lock(id))
                     await manager.__aenter__()
         except TimeoutError:
             raise _no_turn(id) from None
@@ -235,6 +235,13 @@ def _locking(id: int) -> Generator[None]:
         ) from error
 
 
+def _given(manager: T) -> T:
+    """Keep a coroutine, which is no context manager, from warning that nobody awaited it."""
+    if inspect.iscoroutine(manager):
+        manager.close()
+    return manager
+
+
 def _give_back(manager: AbstractContextManager[Any], id: int) -> None:
     try:
         manager.__exit__(None, None, None)
@@ -244,7 +251,7 @@ def _give_back(manager: AbstractContextManager[Any], id: int) -> None:
 
 async def _agive_back(manager: AbstractAsyncContextManager[Any], id: int) -> None:
     try:
-        with anyio.move_on_after(_RELEASE_WITHIN, shield=True):
+        with anyio.fail_after(_RELEASE_WITHIN, shield=True):
             await manager.__aexit__(None, None, None)
     except Exception as error:
         _log.error("customer %d: lock= raised %s on release", id, type(error).__name__)
