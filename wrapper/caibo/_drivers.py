@@ -45,10 +45,11 @@ _log = logging.getLogger("caibo")
 class _Turn:
     """A lock that can be referred to weakly, whatever the lock is made of."""
 
-    __slots__ = ("__weakref__", "lock")
+    __slots__ = ("__weakref__", "holder", "lock")
 
     def __init__(self, lock: Any) -> None:
         self.lock = lock
+        self.holder: object = None
 
 
 class _Turns:
@@ -68,11 +69,17 @@ class _Turns:
                 turn = self._turns[id] = _Turn(self._make())
             return turn
 
+    def take(self, id: int, turn: _Turn, holder: object, held: ExitStack | AsyncExitStack) -> None:
+        """Note who holds a lock, and give it back in the end."""
+        turn.holder = holder
+        held.callback(self._release, id, turn)
+
     def ended(self, id: int) -> float:
         """Return since when nobody has held the lock of an id."""
         return self._ended[id % _REMAINDERS]
 
-    def release(self, id: int, turn: _Turn) -> None:
+    def _release(self, id: int, turn: _Turn) -> None:
+        turn.holder = None
         self._ended[id % _REMAINDERS] = time.monotonic()
         turn.lock.release()
 
@@ -127,10 +134,12 @@ class Driver:
         return None
 
     def _hold(self, id: int, ends: float, held: ExitStack) -> Held:
-        turn = self._turns.of(id)
+        turn, caller = self._turns.of(id), threading.get_ident()
+        if turn.holder == caller:
+            raise _inside(id)
         if not turn.lock.acquire(timeout=max(0.0, ends - time.monotonic())):
             raise _no_turn(id)
-        held.callback(self._turns.release, id, turn)
+        self._turns.take(id, turn, caller, held)
         if self._lock is None:
             return Held("local-lock", self._turns.ended(id))
         with _locking(id):
@@ -192,11 +201,13 @@ class AsyncDriver:
         return None
 
     async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Held:
-        turn = self._turns.of(id)
+        turn, caller = self._turns.of(id), anyio.get_current_task().id
+        if turn.holder == caller:
+            raise _inside(id)
         try:
             with anyio.fail_after(ends - time.monotonic()):
                 await turn.lock.acquire()
-                held.callback(self._turns.release, id, turn)
+                self._turns.take(id, turn, caller, held)
                 if self._lock is None:
                     return Held("local-lock", self._turns.ended(id))
                 with _locking(id):
@@ -212,6 +223,13 @@ def _no_turn(id: int) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"customer {id}: `deadline` passed while others held its lock; nothing was written",
         request_sent="no",
+    )
+
+
+def _inside(id: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"customer {id} is being written by this very caller: an observer, lock= or on_conflict= "
+        "must not write the same customer"
     )
 
 
