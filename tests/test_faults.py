@@ -70,6 +70,7 @@ class TestEntityTags:
 
         assert methods(fake) == "GPGPG"
         assert (update.outcome, update.attempts) == ("confirmed", 2)
+        assert update.protection == "conditional"
         assert fake.document(id)["phone"] == "new"
 
     def test_a_412_after_a_lost_answer_is_never_called_unwritten(

@@ -119,6 +119,7 @@ class Write:
         return update
 
     def _merged(self, reading: Reading) -> Flow[Update]:
+        held = self._protection
         while True:
             before = reading.document
             self.check(before)
@@ -131,6 +132,7 @@ class Write:
                 return self._nothing_to_write(reading)
             self._changes = differences(before, after, mine)
             yield self._intention(before)
+            self._protection = "conditional" if reading.etag else held
             try:
                 written: httpx.Response = yield self._put(after, reading)
             except CaiboError as error:
@@ -264,8 +266,6 @@ class Write:
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
     ) -> Flow[Update]:
-        if reading.etag:
-            self._protection = "conditional"
         window = _window(reading, written)
         if self.settle is None:
             customer = _answered(written, self.id, after)
