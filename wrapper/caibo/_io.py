@@ -46,8 +46,9 @@ class SyncHTTP(httpx.Client):
         attempts = self.policy.attempts(_ready(self, request))
         pause = next(attempts)
         while True:
-            if pause:
+            while pause:
                 time.sleep(pause)
+                pause = next(attempts)
             try:
                 self.policy.prepare(request)
                 deadline.set(request.extensions["deadline"])
@@ -82,8 +83,9 @@ class AsyncHTTP(httpx.AsyncClient):
         attempts = self.policy.attempts(_ready(self, request))
         pause = next(attempts)
         while True:
-            if pause:
+            while pause:
                 await anyio.sleep(pause)
+                pause = next(attempts)
             result: httpx.Response | Exception | None = None
             with anyio.move_on_after(self.policy.left(request) + _GRACE):
                 try:

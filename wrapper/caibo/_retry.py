@@ -38,7 +38,7 @@ LONGEST_RETRY_AFTER = 30.0
 
 #: What can come of a request, and counts how often it was sent.
 Attempted = APIError | TransportError | MalformedResponseError | RenewalError
-#: Yields how long to pause before the next attempt; takes what the attempt gave.
+#: Yields how long to pause, and zero for an attempt; takes what the attempt gave.
 Attempts = Generator[float, httpx.Response | Exception, httpx.Response]
 
 
@@ -76,10 +76,10 @@ class Limit:
         self._turns: deque[float] = deque([-math.inf] * burst, maxlen=burst)
         self._lock = threading.Lock()
 
-    def turn(self, not_before: float, deadline: float) -> float | None:
+    def turn(self, now: float, deadline: float) -> float | None:
         """Take the next turn; `None`, and none is taken, where it comes after the deadline."""
         with self._lock:
-            at = max(not_before, self._turns[-1], self._turns[0] + self._period)
+            at = max(now, self._turns[-1], self._turns[0] + self._period)
             if at >= deadline:
                 return None
             self._turns.append(at)
@@ -106,7 +106,12 @@ class Policy:
         pause, attempt = 0.0, 0
         while True:
             attempt += 1
-            result = yield self._queued(request, pause, deadline)
+            if pause:
+                yield pause
+            # Only now, as those who come meanwhile would have to wait behind it.
+            if self.limit and (wait := self._turn(self.limit, request, deadline, attempt)):
+                yield wait
+            result = yield 0.0
             if _log.isEnabledFor(logging.DEBUG):
                 _log.debug("%s, attempt %d: %s", line(request), attempt, _shown(result))
             if isinstance(result, Exception):
@@ -128,16 +133,16 @@ class Policy:
                 raise error
             pause = next_pause
 
-    def _queued(self, request: httpx.Request, pause: float, deadline: float) -> float:
-        """Return how long to pause before an attempt, its turn in `rate_limit` included."""
-        if self.limit is None:
-            return pause
+    def _turn(self, limit: Limit, request: httpx.Request, deadline: float, attempt: int) -> float:
+        """Return how long an attempt has to wait for its turn."""
         now = time.monotonic()
-        turn = self.limit.turn(now + pause, deadline)
+        turn = limit.turn(now, deadline)
         if turn is None:
             raise DeadlineExceededError(
-                f"{line(request)}: `rate_limit` has no turn before `deadline`; nothing was sent",
+                f"{line(request)}: `rate_limit` has no turn before `deadline`; "
+                f"it was not sent{' again' * (attempt > 1)}",
                 request_sent="no",
+                attempts=attempt - 1,
             )
         return turn - now
 
