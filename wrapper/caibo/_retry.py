@@ -67,12 +67,13 @@ class Limit:
     """Give each request its turn, in the order in which they ask: so many in any second.
 
     A burst of that many goes at once, so that a read and its write are not drawn
-    apart.  Fewer than one a second are spread evenly.
+    apart.  Fewer than one a second are spread evenly; fractions above one are
+    rounded down.
     """
 
     def __init__(self, rate: float) -> None:
         burst = max(1, int(rate))
-        self._period = burst / rate
+        self._period = max(1.0, 1 / rate)
         self._turns: deque[float] = deque([-math.inf] * burst, maxlen=burst)
         self._lock = threading.Lock()
 
