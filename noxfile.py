@@ -225,3 +225,22 @@ def connexion(session: nox.Session) -> None:
     """Send the client's requests to a server that Connexion makes of the contract."""
     install_wheel(session, *group("test"), *group("connexion"))
     session.run("pytest", "tests/independent/test_connexion.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def redis(session: nox.Session) -> None:
+    """Let processes update one customer under a lock in a Redis server."""
+    if shutil.which("redis-server") is None and shutil.which("apt-get") and os.geteuid() == 0:
+        # RUNLEVEL keeps the package from starting a server of its own.
+        for command in (["update"], ["install", "--yes", "--no-install-recommends"]):
+            package = ["redis-server"] * (command[0] == "install")
+            session.run(
+                *("apt-get", "--quiet", *command, *package),
+                env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
+                external=True,
+                success_codes=[0, 100],
+            )
+    if shutil.which("redis-server") is None:
+        session.skip("redis-server is not on this machine, and only root can install it")
+    install_wheel(session, *group("test"), *group("redis"))
+    session.run("pytest", "tests/independent/test_redis.py", *session.posargs)

@@ -117,7 +117,7 @@ def test_after_a_lost_answer_nobody_says_that_nothing_was_written(
     with pytest.raises(caibo.UnknownOutcomeError, match="may or may not") as caught:
         connect(max_retries=1).update(id, phone=None)
 
-    assert isinstance(caught.value.__cause__, caibo.ConflictError)
+    assert isinstance(caught.value.__cause__, caibo.APIError)
 
 
 def test_a_plan_keeps_the_tag(connect: Connect, fake: FakeCaibo, id: int) -> None:

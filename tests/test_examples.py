@@ -22,7 +22,9 @@ import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SCRIPTS = [path.stem for path in sorted(EXAMPLES.glob("*.py")) if path.stem != "demo"]
+# `redis_lock` needs a server: see `tests/independent/test_redis.py`.
+ELSEWHERE = ("demo", "redis_lock")
+SCRIPTS = [path.stem for path in sorted(EXAMPLES.glob("*.py")) if path.stem not in ELSEWHERE]
 
 # A checkout may be on the path only; Windows opens no socket without its SYSTEMROOT.
 KEPT = {k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH", "SYSTEMROOT")}
@@ -90,7 +92,7 @@ class TestAllScripts:
         assert "PUT" in methods(fake)[-2:]
         assert f"{id}" in result.stdout or "1 accepted" in result.stdout
 
-    @pytest.mark.parametrize("name", [*SCRIPTS, "demo"])
+    @pytest.mark.parametrize("name", [*SCRIPTS, *ELSEWHERE])
     def test_help_needs_nothing(self, name: str) -> None:
         """No key, no gateway."""
         result = start(name, "--help")
@@ -98,7 +100,7 @@ class TestAllScripts:
         assert (result.returncode, result.stderr) == (0, "")
         assert result.stdout.startswith(f"usage: {name}.py [-h]")
 
-    @pytest.mark.parametrize("name", [*SCRIPTS, "demo"])
+    @pytest.mark.parametrize("name", [*SCRIPTS, *ELSEWHERE])
     def test_only_the_public_surface_is_used(self, name: str) -> None:
         """A reader may copy every line."""
         text = (EXAMPLES / f"{name}.py").read_text("utf-8")

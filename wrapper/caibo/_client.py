@@ -143,7 +143,9 @@ class Caibo(_Settings):
             `WriteFailed`, in their order; one that raises before the write stops it.
             In `AsyncCaibo` they may be async.
         rate_limit: how many requests this client sends in any second, retries
-            included and logins not; callers wait in the order in which they came.
+            included; logins, and the one request again that follows a login, are not.
+            Fractions above one are rounded down.  Callers wait in the order in which
+            they came.
         lock: called with a customer id, gives a context manager (`AsyncCaibo`: an
             async one) that is entered around each update, to keep other processes
             out; see `docs/concurrency.md`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -28,15 +29,15 @@ from caibo._errors import (
     WriteStoppedError,
 )
 from caibo._events import Event, Observer, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Hold, Pause, Step, Tell
+from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Step, Tell
 from caibo._io import AsyncHTTP, SyncHTTP, request_of
-from caibo._records import Protection
 
 T = TypeVar("T")
 #: Gives, for a customer id, what keeps other processes out while it is entered.
 LockProvider = Callable[[int], AbstractContextManager[Any]]
 AsyncLockProvider = Callable[[int], AbstractAsyncContextManager[Any]]
 
+_REMAINDERS = 1024
 _RELEASE_WITHIN = 5.0  # seconds that a cancelled task may still take to give a lock back
 _log = logging.getLogger("caibo")
 
@@ -44,10 +45,11 @@ _log = logging.getLogger("caibo")
 class _Turn:
     """A lock that can be referred to weakly, whatever the lock is made of."""
 
-    __slots__ = ("__weakref__", "lock")
+    __slots__ = ("__weakref__", "holder", "lock")
 
     def __init__(self, lock: Any) -> None:
         self.lock = lock
+        self.holder: object = None
 
 
 class _Turns:
@@ -55,6 +57,8 @@ class _Turns:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
+        # By the id's remainder, which does not grow; an id may find another's later time.
+        self._ended = [-math.inf] * _REMAINDERS
         self._guard = threading.Lock()
         self._turns: WeakValueDictionary[int, _Turn] = WeakValueDictionary()
 
@@ -64,6 +68,20 @@ class _Turns:
             if turn is None:
                 turn = self._turns[id] = _Turn(self._make())
             return turn
+
+    def take(self, id: int, turn: _Turn, holder: object, held: ExitStack | AsyncExitStack) -> None:
+        """Note who holds a lock, and give it back in the end."""
+        turn.holder = holder
+        held.callback(self._release, id, turn)
+
+    def ended(self, id: int) -> float:
+        """Return since when nobody has held the lock of an id."""
+        return self._ended[id % _REMAINDERS]
+
+    def _release(self, id: int, turn: _Turn) -> None:
+        turn.holder = None
+        self._ended[id % _REMAINDERS] = time.monotonic()
+        turn.lock.release()
 
 
 class Driver:
@@ -115,18 +133,20 @@ class Driver:
                 _log_write(event)
         return None
 
-    def _hold(self, id: int, ends: float, held: ExitStack) -> Protection:
-        turn = self._turns.of(id)
+    def _hold(self, id: int, ends: float, held: ExitStack) -> Held:
+        turn, caller = self._turns.of(id), threading.get_ident()
+        if turn.holder == caller:
+            raise _inside(id)
         if not turn.lock.acquire(timeout=max(0.0, ends - time.monotonic())):
             raise _no_turn(id)
-        held.callback(_release, turn)
+        self._turns.take(id, turn, caller, held)
         if self._lock is None:
-            return "local-lock"
+            return Held("local-lock", self._turns.ended(id))
         with _locking(id):
-            manager = self._lock(id)
+            manager = _given(self._lock(id))
             manager.__enter__()
         held.callback(_give_back, manager, id)
-        return "shared-lock"
+        return Held("shared-lock", time.monotonic())
 
 
 class AsyncDriver:
@@ -180,31 +200,36 @@ class AsyncDriver:
                 _log_write(event)
         return None
 
-    async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Protection:
-        turn = self._turns.of(id)
+    async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Held:
+        turn, caller = self._turns.of(id), anyio.get_current_task().id
+        if turn.holder == caller:
+            raise _inside(id)
         try:
             with anyio.fail_after(ends - time.monotonic()):
                 await turn.lock.acquire()
-                held.callback(_release, turn)
+                self._turns.take(id, turn, caller, held)
                 if self._lock is None:
-                    return "local-lock"
+                    return Held("local-lock", self._turns.ended(id))
                 with _locking(id):
-                    manager = self._lock(id)
+                    manager = _given(self._lock(id))
                     await manager.__aenter__()
         except TimeoutError:
             raise _no_turn(id) from None
         held.push_async_callback(_agive_back, manager, id)
-        return "shared-lock"
-
-
-def _release(turn: _Turn) -> None:
-    turn.lock.release()
+        return Held("shared-lock", time.monotonic())
 
 
 def _no_turn(id: int) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"customer {id}: `deadline` passed while others held its lock; nothing was written",
         request_sent="no",
+    )
+
+
+def _inside(id: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"customer {id} is being written by this very caller: an observer, lock= or on_conflict= "
+        "must not write the same customer"
     )
 
 
@@ -228,6 +253,13 @@ def _locking(id: int) -> Generator[None]:
         ) from error
 
 
+def _given(manager: T) -> T:
+    """Keep a coroutine, which is no context manager, from warning that nobody awaited it."""
+    if inspect.iscoroutine(manager):
+        manager.close()
+    return manager
+
+
 def _give_back(manager: AbstractContextManager[Any], id: int) -> None:
     try:
         manager.__exit__(None, None, None)
@@ -237,7 +269,7 @@ def _give_back(manager: AbstractContextManager[Any], id: int) -> None:
 
 async def _agive_back(manager: AbstractAsyncContextManager[Any], id: int) -> None:
     try:
-        with anyio.move_on_after(_RELEASE_WITHIN, shield=True):
+        with anyio.fail_after(_RELEASE_WITHIN, shield=True):
             await manager.__aexit__(None, None, None)
     except Exception as error:
         _log.error("customer %d: lock= raised %s on release", id, type(error).__name__)

@@ -205,8 +205,11 @@ class DeadlineExceededError(TransportError):
 class RenewalError(CaiboError):
     """No access token could be got: the login or the token callable failed.
 
-    The request that needed the token was not accepted by the gateway.
+    The request that needed the token was not accepted by the gateway.  `attempts`
+    is how many times it was tried.
     """
+
+    attempts: int = 1
 
 
 class MalformedResponseError(CaiboError):

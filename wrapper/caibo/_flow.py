@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from caibo._document import Document
 from caibo._events import Event
+from caibo._records import Protection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,9 +57,18 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep others from writing this customer until the flow ends; gets the `Protection`."""
+    """Keep others from writing this customer until the flow ends; gets `Held`."""
 
     id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Tell what keeps others out, and since when nobody can have written."""
+
+    protection: Protection
+    #: By `time.monotonic()`; what was asked for before may be old by now.
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

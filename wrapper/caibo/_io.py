@@ -7,6 +7,7 @@ see a 401 that a renewed token is about to cure.
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any
 
@@ -46,8 +47,9 @@ class SyncHTTP(httpx.Client):
         attempts = self.policy.attempts(_ready(self, request))
         pause = next(attempts)
         while True:
-            if pause:
+            while pause:
                 time.sleep(pause)
+                pause = next(attempts)
             try:
                 self.policy.prepare(request)
                 deadline.set(request.extensions["deadline"])
@@ -82,8 +84,9 @@ class AsyncHTTP(httpx.AsyncClient):
         attempts = self.policy.attempts(_ready(self, request))
         pause = next(attempts)
         while True:
-            if pause:
+            while pause:
                 await anyio.sleep(pause)
+                pause = next(attempts)
             result: httpx.Response | Exception | None = None
             with anyio.move_on_after(self.policy.left(request) + _GRACE):
                 try:
@@ -125,7 +128,37 @@ def request_of(http: SyncHTTP | AsyncHTTP, call: Call, ends: float) -> httpx.Req
         extensions=extensions,
     )
     request.headers.update(call.headers)
+    if call.content is not None:
+        request.stream = _Content(call.content)
     return request
+
+
+class _Content(httpx.ByteStream):
+    """Give a body to async clients without a generator.
+
+    trio warns of one that is left unfinished, as httpx does where the connection
+    is lost before the body is sent.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 @lru_cache(maxsize=64)

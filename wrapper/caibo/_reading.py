@@ -23,19 +23,22 @@ _NO_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was asked for and came, by `time.monotonic()`.
+    """A record to merge onto, and when it was read, by `time.monotonic()`.
 
-    One that the caller handed over has no times, no entity tag and no request.
+    One that the caller handed over has no time, no entity tag and no request.
     """
 
     document: Document
+    asked_at: float | None = None
     received_at: float | None = None
     etag: str | None = None
     request_id: str | None = None
-    asked_at: float | None = None
 
     def older_than(self, seconds: float) -> bool:
         return self.received_at is None or time.monotonic() - self.received_at > seconds
+
+    def asked_before(self, then: float) -> bool:
+        return self.asked_at is not None and self.asked_at <= then
 
 
 def read(id: int) -> Flow[Reading]:
@@ -59,10 +62,10 @@ def read(id: int) -> Flow[Reading]:
         raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
     return Reading(
         document,
+        answer.request.extensions["sent_at"],
         answer.extensions["received_at"],
         entity_tag(answer.headers.get("etag", "")),
         request_id(answer),
-        answer.request.extensions["sent_at"],
     )
 
 

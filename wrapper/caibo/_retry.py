@@ -36,7 +36,9 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 LONGEST_RETRY_AFTER = 30.0
 
-#: Yields how long to pause before the next attempt; takes what the attempt gave.
+#: What can come of a request, and counts how often it was sent.
+Attempted = APIError | TransportError | MalformedResponseError | RenewalError
+#: Yields how long to pause, and zero for an attempt; takes what the attempt gave.
 Attempts = Generator[float, httpx.Response | Exception, httpx.Response]
 
 
@@ -65,19 +67,20 @@ class Limit:
     """Give each request its turn, in the order in which they ask: so many in any second.
 
     A burst of that many goes at once, so that a read and its write are not drawn
-    apart.  Fewer than one a second are spread evenly.
+    apart.  Fewer than one a second are spread evenly; fractions above one are
+    rounded down.
     """
 
     def __init__(self, rate: float) -> None:
         burst = max(1, int(rate))
-        self._period = burst / rate
+        self._period = max(1.0, 1 / rate)
         self._turns: deque[float] = deque([-math.inf] * burst, maxlen=burst)
         self._lock = threading.Lock()
 
-    def turn(self, not_before: float, deadline: float) -> float | None:
+    def turn(self, now: float, deadline: float) -> float | None:
         """Take the next turn; `None`, and none is taken, where it comes after the deadline."""
         with self._lock:
-            at = max(not_before, self._turns[-1], self._turns[0] + self._period)
+            at = max(now, self._turns[-1], self._turns[0] + self._period)
             if at >= deadline:
                 return None
             self._turns.append(at)
@@ -104,7 +107,12 @@ class Policy:
         pause, attempt = 0.0, 0
         while True:
             attempt += 1
-            result = yield self._queued(request, pause, deadline)
+            if pause:
+                yield pause
+            # Only now, as those who come meanwhile would have to wait behind it.
+            if self.limit and (wait := self._turn(self.limit, request, deadline, attempt)):
+                yield wait
+            result = yield 0.0
             if _log.isEnabledFor(logging.DEBUG):
                 _log.debug("%s, attempt %d: %s", line(request), attempt, _shown(result))
             if isinstance(result, Exception):
@@ -121,21 +129,21 @@ class Policy:
                 until = min(deadline, request.extensions.get("fresh_until", deadline))
                 next_pause = self.again(attempt, until, retry_after=retry_after(error))
             if next_pause is None:
-                if isinstance(error, APIError | TransportError | MalformedResponseError):
+                if isinstance(error, Attempted):
                     error.attempts = attempt
                 raise error
             pause = next_pause
 
-    def _queued(self, request: httpx.Request, pause: float, deadline: float) -> float:
-        """Return how long to pause before an attempt, its turn in `rate_limit` included."""
-        if self.limit is None:
-            return pause
+    def _turn(self, limit: Limit, request: httpx.Request, deadline: float, attempt: int) -> float:
+        """Return how long an attempt has to wait for its turn."""
         now = time.monotonic()
-        turn = self.limit.turn(now + pause, deadline)
+        turn = limit.turn(now, deadline)
         if turn is None:
             raise DeadlineExceededError(
-                f"{line(request)}: `rate_limit` has no turn before `deadline`; nothing was sent",
+                f"{line(request)}: `rate_limit` has no turn before `deadline`; "
+                f"it was not sent{' again' * (attempt > 1)}",
                 request_sent="no",
+                attempts=attempt - 1,
             )
         return turn - now
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from caibo._concurrency import OnConflict
@@ -24,7 +24,7 @@ from caibo._rules import (
     check_id,
     misfit,
 )
-from caibo._write import Ends, Write
+from caibo._write import Write
 
 Record = Customer | Mapping[str, object]
 #: Whether to read back, or after how many seconds.
@@ -39,7 +39,6 @@ class Settings:
     confirm: Confirm
     max_base_age: float
     deadline: float
-    ends: Ends = field(default_factory=Ends, compare=False)
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""
@@ -75,7 +74,6 @@ def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[
         verb="update",
         id=id,
         addressed=addressed,
-        ends=settings.ends,
         expect=expect,
         settle=settings.settle(confirm),
         max_age=settings.max_base_age,
@@ -86,7 +84,7 @@ def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[
 def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, settings)
     write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
-    began = datetime.now(UTC)
+    read_at = datetime.now(UTC)
     reading = given or (yield from read(id))
     write.check(reading.document)
     write.check_expectations(reading.document)
@@ -96,7 +94,7 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
         base=reading.document,
         addressed=addressed,
         expect=expect,
-        read_at=began,
+        read_at=read_at,
         etag=reading.etag,
         reread=given is not None,
     )
@@ -119,7 +117,6 @@ def apply(
         verb="apply",
         id=check_id(plan.id),
         addressed=plan.addressed,
-        ends=settings.ends,
         expect=plan.expect,
         settle=settle,
         base=plan.base,
@@ -128,8 +125,9 @@ def apply(
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= settings.max_base_age
-    then = time.monotonic() - age
-    base = Reading(plan.base, then, plan.etag, asked_at=then) if fresh else None
+    read_at = time.monotonic() - age
+    base = Reading(plan.base, read_at, read_at, plan.etag) if fresh else None
+    plan.reread = True  # if this fails, nobody knows what the record is by then
     update = yield from write.update(base)
     plan.applied = True
     return update
@@ -154,7 +152,6 @@ def end_edit(
         verb="edit",
         id=edit.id,
         addressed=edit.addressed(),
-        ends=settings.ends,
         settle=settings.settle(confirm),
         base=reading.document,
         on_conflict=_on_conflict(on_conflict),
@@ -163,14 +160,14 @@ def end_edit(
     if not write.addressed:
         edit.update = write.unchanged(reading)
         return
-    edit.update = yield from write.update(reading)
+    stale = reading.older_than(settings.max_base_age)
+    edit.update = yield from write.update(None if stale else reading)
 
 
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:
     id = check_id(id)
     whole = check_document(_mapping(document), what="document", validate=settings.validate)
-    write = Write(verb="replace", id=id, addressed=Document(), ends=settings.ends)
-    return (yield from write.replace(whole))
+    return (yield from Write(verb="replace", id=id, addressed=Document()).replace(whole))
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:

@@ -7,7 +7,6 @@ read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read bac
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -31,37 +30,20 @@ from caibo._errors import (
     UnknownOutcomeError,
 )
 from caibo._events import Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Hold, Pause, Tell, body, call
+from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Tell, body, call
 from caibo._json import same
 from caibo._masking import mask
 from caibo._plans import Plan
 from caibo._reading import Reading, merge, read
 from caibo._records import Change, Customer, Outcome, Protection, Update, carried, differences
 from caibo._responses import request_id
-from caibo._retry import retry_after, retryable
+from caibo._retry import Attempted, retry_after, retryable
 from caibo._rules import field_name, misfit, server_owned
 
 _UNTOUCHED = (
     "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
     "written."
 )
-
-
-class Ends:
-    """Remember when writes through one client ended, by `time.monotonic()`.
-
-    Customers whose ids leave the same remainder share an entry, so that it does not
-    grow; the later end of another one costs a read at most.
-    """
-
-    def __init__(self) -> None:
-        self._last = [-math.inf] * 256
-
-    def note(self, id: int) -> None:
-        self._last[id % len(self._last)] = time.monotonic()
-
-    def last(self, id: int) -> float:
-        return self._last[id % len(self._last)]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +57,6 @@ class Write:
     verb: Verb
     id: int
     addressed: Document
-    ends: Ends = field(default_factory=Ends)
     expect: Document = field(default_factory=Document)
     settle: float | None = None
     base: Document | None = None
@@ -87,37 +68,27 @@ class Write:
     _began: float = 0.0
     _writes: int = 0
     _attempts: int = 0
+    _unsure: bool = False  # an answer was lost, so a later 412 may come of our own write
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
     #: What the last write was to set, and on which record.
-    _tried: Document = field(default_factory=Document)
+    _tried: Mapping[str, Any] = field(default_factory=Document)
     _before: Document = field(default_factory=Document)
     #: The loss of an earlier answer, whose write may still arrive.
     _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
-        self._protection = yield Hold(self.id)
-        try:
-            if reading is None or self._outdated(reading):
-                reading = yield from read(self.id)
-            return (yield from self._watched(self._doubting(self._merged(reading))))
-        finally:
-            self.ends.note(self.id)
+        held: Held = yield Hold(self.id)
+        self._protection = held.protection
+        if reading is None or reading.asked_before(held.since):
+            reading = yield from read(self.id)
+        return (yield from self._watched(self._doubting(self._merged(reading))))
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
-        self._protection = yield Hold(self.id)
-        try:
-            return (yield from self._watched(self._replaced(document)))
-        finally:
-            self.ends.note(self.id)
-
-    def _outdated(self, reading: Reading) -> bool:
-        """Tell whether a reading from before we held the lock may miss what its holders wrote."""
-        if reading.asked_at is None:  # handed over, to be taken as it is
-            return False
-        unseen = self._protection == "shared-lock" or self.ends.last(self.id) >= reading.asked_at
-        return unseen or reading.older_than(self.max_age)
+        held: Held = yield Hold(self.id)
+        self._protection = held.protection
+        return (yield from self._watched(self._replaced(document)))
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began."""
@@ -162,13 +133,14 @@ class Write:
             if self._doubt is None:
                 raise
             reason = f"and the attempt after it ended with {type(error).__name__}."
-            raise self._unknown(self._doubt, reason, self._before) from error
+            raise self._unknown(self._doubt, reason, self._before, self._tried) from error
         if self._doubt is not None and update.outcome == "unchanged":
             reason = "and others have changed the same since."
-            raise self._unknown(self._doubt, reason, self._before) from self._doubt
+            raise self._unknown(self._doubt, reason, self._before, self._tried) from self._doubt
         return update
 
     def _merged(self, reading: Reading) -> Flow[Update]:
+        held = self._protection
         while True:
             before = reading.document
             self.check(before)
@@ -178,19 +150,22 @@ class Write:
             if not settled:
                 self.check_expectations(before)
             if after is before:
-                return (yield from self._nothing_to_write(reading, mine))
+                return (yield from self._nothing_to_write(reading))
             self._tried, self._before = mine, before
             self._changes = differences(before, after, mine)
             yield self._intention(before)
+            self._protection = "conditional" if reading.etag else held
             try:
                 written: httpx.Response = yield self._put(after, reading)
             except CaiboError as error:
-                self._attempts += getattr(error, "attempts", 0)
-                if isinstance(error, APIError) and error.status == 412 and reading.etag:
+                self._count(error)
+                outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
+                if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(error)
                 elif retryable("PUT", error):
                     reading = yield from self._refused_for_now(error, reading)
-                elif _lost(error):
+                elif outdated or _lost(error):
+                    self._unsure = True
                     found = yield from self._look(error, before, mine)
                     if isinstance(found, Update):
                         return found
@@ -201,10 +176,15 @@ class Write:
                 self._attempts += written.extensions["attempts"]
                 return (yield from self._accepted(written, reading, after, mine))
 
-    def _mine(self, before: Document) -> Document:
+    def _count(self, error: CaiboError) -> None:
+        """Count the attempts of a write, and let its error tell those of the whole call."""
+        if isinstance(error, Attempted):
+            error.attempts = self._attempts = self._attempts + error.attempts
+
+    def _mine(self, before: Document) -> Mapping[str, Any]:
         if self.base is None:
             return self.addressed
-        return Document(three_way(self.base, before, self.addressed, self.on_conflict))
+        return three_way(self.base, before, self.addressed, self.on_conflict)
 
     def check(self, document: Document) -> None:
         if found := misfit(document, self.id, self.addressed):
@@ -246,15 +226,12 @@ class Write:
             )
         )
 
-    def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
-        # After a write that was refused, or whose answer was lost; a field that
-        # `on_conflict` has left to others meanwhile is none of ours any more.
-        ours = {field_name(wire) for wire in mine}
-        self._changes = {name: c for name, c in self._changes.items() if name in ours}
-        if self._changes:
-            return (yield from self._verified(self._before, mine, reading))
-        there = merge(reading.document, self.addressed) is reading.document
-        applied = self.verb == "apply" and len(self.addressed) > 0 and there
+    def _nothing_to_write(self, reading: Reading) -> Flow[Update]:
+        # Not so where `on_conflict` left all to others.
+        stands = merge(reading.document, self.addressed) is reading.document
+        if self._writes and stands:
+            return (yield from self._verified(self._before, self._tried, reading))
+        applied = self.verb == "apply" and stands and len(self.addressed) > 0
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
 
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
@@ -263,12 +240,11 @@ class Write:
             customer=Customer(reading.document),
             changes={},
             outcome=outcome,
-            attempts=self._attempts,
             request_id=reading.request_id,
             carried=carried(reading.document, self.addressed),
         )
 
-    def _changed_under_us(self, error: APIError) -> Flow[Reading]:
+    def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
         if not (yield Again(self._attempts)):
             raise ConflictError(
@@ -292,13 +268,15 @@ class Write:
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}", before) from error
+            raise self._unknown(
+                error, f"and reading back failed: {unread}", before, mine
+            ) from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
             return (yield from self._verified(before, mine, reading))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, before, reading) from error
+            raise self._unknown(error, reason, before, mine, seen=reading) from error
         if again:
             if not isinstance(error, ServerError):
                 self._doubt = error
@@ -306,13 +284,12 @@ class Write:
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
             raise error
-        raise self._unknown(error, _UNTOUCHED + " It may still arrive.", before, reading) from error
+        reason = _UNTOUCHED + " It may still arrive."
+        raise self._unknown(error, reason, before, mine, seen=reading) from error
 
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
     ) -> Flow[Update]:
-        if reading.etag:
-            self._protection = "conditional"
         window = _window(reading, written)
         if self.settle is None:
             customer = _answered(written, self.id, after)
@@ -335,7 +312,9 @@ class Write:
             except CaiboError as unread:
                 done = "accepted" if back is None else "seen to have been applied"
                 reason = f"{done}, but reading back failed: {unread}"
-                raise self._unknown(None, reason, before, back, written) from unread
+                raise self._unknown(
+                    None, reason, before, mine, seen=back, written=written
+                ) from unread
         grades = _graded(before, mine, back.document)
         if not _landed(grades):
             raise self._overwritten(grades, before, mine, back.document)
@@ -370,7 +349,9 @@ class Write:
         self,
         error: CaiboError | None,
         reason: str,
-        before: Document | None,
+        before: Document | None = None,
+        mine: Mapping[str, Any] | None = None,
+        *,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
     ) -> UnknownOutcomeError:
@@ -380,11 +361,11 @@ class Write:
             else f"{error}\n  The write may or may not have been applied,"
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
-        if before is not None:
+        if before is not None and mine is not None:
             plan = Plan(
                 id=self.id,
                 base=before,
-                addressed=self._tried,
+                addressed=mine if isinstance(mine, Document) else Document(mine),
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,
@@ -404,7 +385,7 @@ class Write:
         try:
             written: httpx.Response = yield call(replace_customer, self.id, body=body(document))
         except CaiboError as error:
-            self._attempts += getattr(error, "attempts", 0)
+            self._count(error)
             if not _lost(error):
                 raise
             yield Again(1)
@@ -418,14 +399,14 @@ class Write:
         try:
             back = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}", None) from error
+            raise self._unknown(error, f"and reading back failed: {unread}") from error
         ours = (name for name in document if not server_owned(name))
         grades: dict[Path, Grade] = {
             (n,): grade((n,), _NOTHING, document[n], back.document.get(n)) for n in ours
         }
         if not _landed(grades):
             reason = "and read back, the record is not what was sent."
-            raise self._unknown(error, reason, None, back) from error
+            raise self._unknown(error, reason, seen=back) from error
         return self._result(back, _outcome(grades), Customer(back.document))
 
     def _result(

@@ -1,0 +1,414 @@
+"""Every fault at every step, on a real socket: what is told is true, and nothing applies twice."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import product
+from typing import Any
+
+import pytest
+from faces import Connect, Face
+from faces import methods as names
+
+import caibo
+from caibo.testing import FakeCaibo, FakeServer, Request
+
+pytestmark = pytest.mark.usefixtures("pauses")
+
+OLD, NEW = "+12025550143", "+19995550100"
+TIMEOUT = 0.05
+
+#: Lets that many of the next requests with a method go wrong.
+Fault = Callable[[FakeCaibo, str, int], None]
+
+
+def lost(at: Any, *, applied: bool = True) -> Fault:
+    return lambda fake, method, times: fake.lose_response(
+        method, at=at, applied=applied, times=times
+    )
+
+
+def failed(status: int, *, applied: bool = False, **headers: str) -> Fault:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda fake, method, times: fake.fail_next(
+        status, headers=named, method=method, times=times, after_applying=applied
+    )
+
+
+def garbled(how: Any) -> Fault:
+    return lambda fake, method, times: fake.garble_next(how, method=method, times=times)
+
+
+def late(fake: FakeCaibo, method: str, times: int) -> None:
+    fake.delay(30, method, times=times)
+
+
+# Left out is a gateway that says 429, or 503 with Retry-After, of what it did carry out: see
+# `TestAnAnswerThatIsNotTrue`.
+FAULTS: Mapping[str, Fault] = {
+    **{f"lost {at}": lost(at) for at in ("before-body", "mid-body", "before-reply", "mid-reply")},
+    "lost before-reply, not applied": lost("before-reply", applied=False),
+    "lost mid-reply, not applied": lost("mid-reply", applied=False),
+    **{f"{status}": failed(status) for status in (500, 502, 503, 504, 520)},
+    **{f"{status}, applied": failed(status, applied=True) for status in (500, 502, 503, 504)},
+    "429": failed(429),
+    "503 with Retry-After": failed(503, Retry_After="0"),
+    **{f"garbled {how}": garbled(how) for how in ("gzip", "truncated", "wrong-length")},
+    "later than the timeout": late,
+}
+
+
+def edit(client: Face, id: int) -> caibo.Update:
+    with client.edit(id) as draft:
+        draft.phone = NEW
+    return draft.update
+
+
+VERBS: Mapping[str, Callable[[Face, int], caibo.Update]] = {
+    "update": lambda client, of: client.update(of, phone=NEW),
+    "update, confirmed": lambda client, of: client.update(of, phone=NEW, confirm=True),
+    "apply": lambda client, of: client.apply(client.plan(of, phone=NEW)),
+    "edit": edit,
+    "replace": lambda client, of: client.replace(of, {**client.get(of).document, "phone": NEW}),
+}
+
+
+@pytest.fixture
+def id(fake: FakeCaibo) -> int:
+    return fake.add_customer(phone="old", email="old@example.com")
+
+
+def methods(fake: FakeCaibo) -> str:
+    """Name the requests by their first letters."""
+    return "".join(name[0] for name in names(fake))
+
+
+class Case:
+    """One call that something happens to, and what has to be true of it afterwards."""
+
+    def __init__(self, connect: Connect, server: FakeServer, max_retries: int) -> None:
+        self.fake = server.gateway
+        self.fake._faults.clear()
+        self.id = self.fake.add_customer(phone=OLD)
+        self.before = caibo.Document.parse(self.fake.raw(self.id))
+        self.events: list[caibo.Event] = []
+        self.client = connect(
+            base_url=server.base_url,
+            transport=None,
+            timeout=TIMEOUT,
+            max_retries=max_retries,
+            observers=[self.events.append],
+        )
+
+    @property
+    def writes(self) -> int:
+        """Count how often the record was stored, whatever was sent and whatever it said."""
+        return int(self.fake._records[self.id].newest.etag[2:-1]) - 1
+
+    def go(self, verb: str) -> None:
+        """Make the call and hold what it tells against the record."""
+        try:
+            update = VERBS[verb](self.client, self.id)
+        except caibo.UnknownOutcomeError as error:
+            self.ended_with(caibo.WriteFailed)
+            self.is_unknown(error, verb)
+        except caibo.CaiboError:
+            assert self.writes == 0
+            assert self.now() == self.before
+            assert not any(isinstance(event, caibo.WriteFinished) for event in self.events)
+        else:
+            assert self.writes == 1
+            assert (self.now()["phone"], update.customer.phone) == (NEW, NEW)
+            self.ended_with(caibo.WriteFinished)
+        self.nothing_else_changed()
+
+    def is_unknown(self, error: caibo.UnknownOutcomeError, verb: str) -> None:
+        assert self.writes <= 1
+        assert error.sent == ({} if verb == "replace" else {"phone": "'+…'"})
+        assert error.last_seen is None or error.last_seen.document == self.now()
+        for shown in (str(error), repr(error), str(pickle.dumps(error))):
+            assert not any(data in shown for data in (OLD[3:], NEW[3:], "Ada", "New Street"))
+        assert pickle.loads(pickle.dumps(error)).sent == error.sent
+        assert (error.plan is None) == (verb == "replace")
+        if error.plan is not None:
+            self.fake._faults.clear()
+            self.client.apply(error.plan)
+            assert (self.writes, self.now()["phone"]) == (1, NEW)
+
+    def ended_with(self, kind: type) -> None:
+        assert [type(event) for event in self.events[-1:]] == [kind]
+        assert sum(not isinstance(event, caibo.WriteIntended) for event in self.events) == 1
+
+    def now(self) -> caibo.Document:
+        return caibo.Document.parse(self.fake.raw(self.id))
+
+    def nothing_else_changed(self) -> None:
+        now = self.now()
+        others = [name for name in self.before if name != "phone"]
+        assert [now.text(name) for name in others] == [self.before.text(name) for name in others]
+        assert list(now) == list(self.before)
+
+
+class TestEveryFaultAtEveryStep:
+    """Whatever happens: the record is stored at most once, and what is told of it is true.
+
+    Returned: it has the values.  `UnknownOutcomeError`: the call can be resumed, and
+    shows nothing.  Any other error: it is untouched.  Nothing else in it ever changes.
+    Each fault comes once and is got over, and twice in a row with one retry.
+    """
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    def test_of_the_read_or_the_write(
+        self, connect: Connect, server: FakeServer, method: str, fault: str
+    ) -> None:
+        """Of the first read, and of the write."""
+        for verb, (times, max_retries) in product(VERBS, ((1, 2), (2, 1))):
+            case = Case(connect, server, max_retries)
+            FAULTS[fault](case.fake, method, times)
+
+            case.go(verb)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("applied", [True, False, None])
+    def test_of_the_read_back(
+        self, connect: Connect, server: FakeServer, fault: str, applied: bool | None
+    ) -> None:
+        """After a write whose answer was lost, or after an accepted one that is confirmed."""
+        verbs = ["update, confirmed"] if applied is None else VERBS
+        for verb, (times, max_retries) in product(verbs, ((1, 2), (2, 1))):
+            case = Case(connect, server, max_retries)
+            if applied is not None:
+                case.fake.lose_response("PUT", applied=applied)
+            spoil = partial(FAULTS[fault], case.fake, "GET", times)
+            case.fake.on_request = once("PUT", spoil)
+
+            case.go(verb)
+
+
+def once(method: str, act: Callable[[], object]) -> Callable[[Request], None]:
+    """Act on the first request with a method."""
+    acts = [act]
+
+    def on_request(request: Request) -> None:
+        if request.method == method and acts:
+            acts.pop()()
+
+    return on_request
+
+
+class TestWithoutAnybodyListening:
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_nothing_was_sent(self, connect: Connect, fake: FakeCaibo, id: int, verb: str) -> None:
+        """On a closed port."""
+        with fake.serve() as gone:
+            client = connect(base_url=gone.base_url, transport=None)
+
+        with pytest.raises(caibo.TransportError, match="nothing was sent") as caught:
+            VERBS[verb](client, id)
+
+        assert caught.value.request_sent == "no"
+        assert fake.requests == []
+
+    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize(("times", "outcome"), [(2, "written"), (9, "refused")])
+    def test_a_write_that_finds_nobody(
+        self, connect: Connect, fake: FakeCaibo, id: int, verb: str, times: int, outcome: str
+    ) -> None:
+        """In memory, as a socket cannot be closed at the right moment."""
+        fake.on_request = once("GET", partial(fake.refuse_connection, times))
+        attempt: AbstractContextManager[object] = (
+            nullcontext()
+            if outcome == "written"
+            else pytest.raises(caibo.TransportError, match="nothing was sent")
+        )
+
+        with attempt:
+            VERBS[verb](connect(), id)
+
+        assert fake.document(id)["phone"] == (NEW if outcome == "written" else "old")
+
+
+class TestAnAnswerThatIsNotTrue:
+    def test_a_refusal_of_what_was_carried_out_sends_the_same_body_again(
+        self, wire: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """429 says that nothing was done; nobody can see that it lies."""
+        fake.fail_next(429, method="PUT", after_applying=True)
+
+        update = wire.update(id, phone=NEW)
+
+        first, second = (r.body for r in fake.requests if r.method == "PUT")
+        assert first == second
+        assert (update.attempts, fake.document(id)["phone"]) == (2, NEW)
+
+
+class TestWithoutARead:
+    """`current=` on a deployment that has no GET."""
+
+    @pytest.fixture(autouse=True)
+    def unreadable(self, fake: FakeCaibo) -> None:
+        fake.has_read = False
+
+    @pytest.mark.parametrize("applied", [True, False])
+    def test_a_lost_answer_stays_unknown(
+        self, wire: Face, fake: FakeCaibo, id: int, applied: bool
+    ) -> None:
+        """There is no way to look, so it is not sent again, by `apply` neither."""
+        fake.lose_response("PUT", applied=applied)
+        with pytest.raises(caibo.UnknownOutcomeError, match="reading back failed") as caught:
+            wire.update(id, current=fake.document(id), phone=NEW)
+
+        with pytest.raises(caibo.APIError):
+            wire.apply(caught.value.plan)
+
+        assert methods(fake) == "PGG"
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_refusal_is_tried_again(
+        self, wire: Face, fake: FakeCaibo, id: int, status: int
+    ) -> None:
+        """As often as allowed; nothing was done."""
+        fake.fail_next(status, headers={"Retry-After": "0"}, method="PUT", times=3)
+
+        with pytest.raises(caibo.APIError) as caught:
+            wire.update(id, current=fake.document(id), phone=NEW)
+
+        assert (methods(fake), caught.value.attempts) == ("PPP", 3)
+        assert fake.document(id)["phone"] == "old"
+
+    def test_a_record_that_can_be_read_is_looked_at(
+        self, wire: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Where there is a GET, `current=` spares the first read only."""
+        fake.has_read = True
+        fake.lose_response("PUT", applied=False)
+
+        update = wire.update(id, current=fake.document(id), phone=NEW)
+
+        assert methods(fake) == "PGP"
+        assert (update.outcome, update.attempts) == ("accepted", 2)
+
+
+class TestResuming:
+    def test_what_was_left_to_others_stays_theirs(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The plan in the error has what was decided, and not what was wanted at first."""
+        plan = client.plan(id, phone="new", email="new@example.com")
+        plan.reread = True
+        fake.change(id, email="theirs@example.com")
+        fake.lose_response("PUT", applied=False)
+        fake.on_request = lambda r: fake.fail_next(404) if r.method == "PUT" else None
+        with pytest.raises(caibo.UnknownOutcomeError) as caught:
+            client.apply(plan, on_conflict="theirs")
+        fake.on_request = None
+
+        client.apply(caught.value.plan)
+
+        assert fake.document(id)["email"] == "theirs@example.com"
+        assert fake.document(id)["phone"] == "new"
+
+
+class TestEntityTags:
+    """With `fake.etags`, a late or unseen landing of ours answers the next write with 412."""
+
+    @pytest.fixture(autouse=True)
+    def tagged(self, fake: FakeCaibo) -> None:
+        fake.etags = True
+
+    @pytest.mark.parametrize("max_retries", [1, 2])
+    def test_a_412_of_our_own_making_is_a_success(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int, max_retries: int
+    ) -> None:
+        """The answer was lost, and the read back lagged behind."""
+        fake.lose_response("PUT")
+        fake.on_request = lambda r: fake.stale_reads() if methods(fake) == "GPG" else None
+        client = connect(base_url=server.base_url, transport=None, max_retries=max_retries)
+
+        update = client.update(id, phone="new")
+
+        assert methods(fake) == "GPGPG"
+        assert (update.outcome, update.attempts) == ("confirmed", 2)
+        assert update.protection == "conditional"
+        assert fake.document(id)["phone"] == "new"
+
+    def test_a_412_after_a_lost_answer_is_never_called_unwritten(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int
+    ) -> None:
+        """Someone else wrote the field meanwhile, perhaps over ours."""
+        fake.lose_response("PUT")
+        client = connect(base_url=server.base_url, transport=None, max_retries=1)
+
+        def meddle(_: object) -> None:
+            if methods(fake) == "GPG":
+                fake.stale_reads()
+            if methods(fake) == "GPGP":
+                fake.change(id, phone="theirs")
+
+        fake.on_request = meddle
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="neither"):
+            client.update(id, phone="new")
+
+        assert fake.document(id)["phone"] == "theirs"
+
+
+class TestAttempts:
+    def test_the_error_counts_the_writes_of_the_whole_call(
+        self, wire: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Not only those since the last read back."""
+        fake.fail_next(500, method="PUT", times=3)
+
+        with pytest.raises(caibo.ServerError, match="sent 3 times") as caught:
+            wire.update(id, phone="new")
+
+        assert methods(fake) == "GPGPGPG"
+        assert caught.value.attempts == 3
+
+    def test_a_login_that_fails_is_not_asked_more_often_than_allowed(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int
+    ) -> None:
+        """The token expires between read and write, and its renewal fails each time."""
+        auth = caibo.Login(fake.email, fake.password)
+        client = connect(auth=auth, base_url=server.base_url, transport=None, max_retries=2)
+        client.get(id)
+        fake.fail_next(401, method="PUT", times=99)
+        fake.fail_next(500, method="POST", times=99)
+
+        with pytest.raises(caibo.RenewalError) as caught:
+            client.update(id, phone="new")
+
+        assert methods(fake) == "PGG" + "PP" * 3
+        assert caught.value.attempts == 3
+
+
+class TestLeftToOthers:
+    def test_a_plan_that_gave_way_was_not_applied_already(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The record does not have its values."""
+        plan = client.plan(id, phone="new")
+        fake.change(id, phone="theirs")
+        plan.reread = True
+
+        update = client.apply(plan, on_conflict="theirs")
+
+        assert (update.outcome, update.customer.phone) == ("unchanged", "theirs")
+
+    def test_a_write_that_was_refused_and_then_gave_way_is_not_confirmed(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """Someone else changed the field while the gateway asked us to wait."""
+        fake.fail_next(429, method="PUT")
+        fake.on_request = lambda r: fake.change(id, phone="theirs") if r.method == "PUT" else None
+
+        with connect(max_base_age=0).edit(id, on_conflict="theirs") as draft:
+            draft.phone = "new"
+
+        assert (draft.update.outcome, draft.update.changes) == ("unchanged", {})
+        assert fake.document(id)["phone"] == "theirs"
