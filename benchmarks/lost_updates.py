@@ -130,9 +130,11 @@ class Gateway(httpx.AsyncBaseTransport):
         for name in FIELDS:
             if before[name] != after[name]:
                 removed = self._standing.pop(name, None)
-                if removed is not None and name != by.name:
+                if removed is not None and name == by.name:
+                    del self._by_value[removed.value]  # meant: it can be lost no more
+                elif removed is not None:
                     removed.lost = True
-                if after[name] in self._by_value:  # somebody with an old copy may restore one
+                if after[name] in self._by_value:  # a second old copy restores what a first removed
                     self._standing[name] = self._by_value[after[name]]
                     self._standing[name].lost = False
 
