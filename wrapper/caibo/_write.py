@@ -73,7 +73,7 @@ class Write:
     #: What the last write was to set, and on which record.
     _tried: Mapping[str, Any] = field(default_factory=Document)
     _before: Document = field(default_factory=Document)
-    #: The loss of an earlier answer, whose write may still arrive.
+    #: Why an earlier write may have been applied, or may still be.
     _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
@@ -130,7 +130,8 @@ class Write:
         except (UnknownOutcomeError, OverwrittenError):
             raise
         except CaiboError as error:
-            if self._doubt is None:
+            only_5xx = isinstance(error, ServerError) and isinstance(self._doubt, ServerError)
+            if self._doubt is None or only_5xx:
                 raise
             reason = f"and the attempt after it ended with {type(error).__name__}."
             raise self._unknown(self._doubt, reason, self._before, self._tried) from error
@@ -278,7 +279,7 @@ class Write:
             reason = "and read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, before, mine, seen=reading) from error
         if again:
-            if not isinstance(error, ServerError):
+            if self._doubt is None or isinstance(self._doubt, ServerError):
                 self._doubt = error
             return reading
         if isinstance(error, ServerError):
