@@ -88,6 +88,49 @@ class TestConfirmed:
 
         assert (update.outcome, methods(fake)) == ("unchanged", ["GET"])
 
+    def test_a_write_whose_answer_was_lost_settles_too(
+        self, connect: Connect, fake: FakeCaibo, id: int, pauses: list[float]
+    ) -> None:
+        """It is seen at once that it was applied, and only later whether it stays."""
+        fake.lose_response("PUT")
+
+        update = connect().update(id, phone=None, confirm=2)
+
+        assert (update.outcome, update.attempts) == ("confirmed", 1)
+        assert methods(fake) == ["GET", "PUT", "GET", "GET"]
+        assert pauses[-1] == 2
+
+    @pytest.mark.usefixtures("pauses")
+    def test_a_write_that_was_seen_may_be_overwritten_while_it_settles(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """Here by someone who saves an old copy."""
+        fake.lose_response("PUT")
+        fake.on_request = lambda _: (
+            fake.change(id, phone="+12025550143") if len(fake.requests) == 4 else None
+        )
+
+        with pytest.raises(caibo.OverwrittenError) as caught:
+            connect().update(id, phone=None, confirm=2)
+
+        assert caught.value.reverted == ("phone",)
+
+    @pytest.mark.usefixtures("pauses")
+    def test_what_was_seen_once_is_unknown_where_it_cannot_be_read_again(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """The error has what was seen."""
+        fake.lose_response("PUT")
+        fake.on_request = lambda _: (
+            fake.fail_next(403) if len(fake.requests) == 3 else None  # for the one after that
+        )
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="seen to have been applied") as caught:
+            connect().update(id, phone=None, confirm=2)
+
+        assert caught.value.last_seen is not None
+        assert caught.value.last_seen.phone is None
+
     @pytest.mark.parametrize("confirm", [-1, 60, float("nan"), "yes", 1j])
     def test_a_time_that_cannot_be_is_refused(
         self, connect: Connect, fake: FakeCaibo, id: int, confirm: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -93,6 +95,38 @@ class TestMeanwhile:
             fake.change(id, address="1 Other Street")
 
         assert methods(fake) == ["GET", "GET", "PUT"]
+        assert fake.document(id)["address"] == "1 Other Street"
+
+    def test_a_young_draft_does_not_miss_what_its_client_wrote(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The lock is held for the write; what was read before that is looked at again."""
+        with client.edit(id) as draft:
+            draft.phone = None
+            client.update(id, address="1 Other Street")
+
+        assert methods(fake) == ["GET", "GET", "PUT", "GET", "PUT"]
+        assert (fake.document(id)["phone"], fake.document(id)["address"]) == (
+            None,
+            "1 Other Street",
+        )
+
+    def test_a_young_draft_does_not_miss_what_another_process_wrote(
+        self, fake: FakeCaibo, id: int
+    ) -> None:
+        """It held the shared lock until we got it."""
+
+        @contextmanager
+        def lock(_: int) -> Iterator[None]:
+            fake.change(id, address="1 Other Street")
+            yield
+
+        options: Any = {"base_url": fake.base_url, "transport": fake.transport, "lock": lock}
+        client = caibo.Caibo(api_key=fake.api_key, **options)
+        with client, client.customers.edit(id) as draft:
+            draft.phone = None
+
+        assert draft.update.protection == "shared-lock"
         assert fake.document(id)["address"] == "1 Other Street"
 
     def test_the_same_field_is_a_conflict(self, connect: Connect, fake: FakeCaibo, id: int) -> None:

@@ -100,6 +100,27 @@ def test_a_lost_answer_is_still_looked_up(client: Face, fake: FakeCaibo, id: int
     assert update.outcome == "confirmed"
 
 
+@pytest.mark.usefixtures("pauses")
+def test_after_a_lost_answer_nobody_says_that_nothing_was_written(
+    connect: Connect, fake: FakeCaibo, id: int
+) -> None:
+    """The lost write arrives after we looked, and is what changes the tag under the second."""
+    fake.lose_response("PUT", applied=False)
+
+    def arrive(_: Request) -> None:
+        if methods(fake) == ["GET", "PUT", "GET", "PUT"]:
+            fake.handle(fake.requests[1])
+            fake.change(id, phone="+1")
+
+    fake.on_request = arrive
+
+    with pytest.raises(caibo.UnknownOutcomeError, match="may or may not") as caught:
+        connect(max_retries=1).update(id, phone=None)
+
+    assert isinstance(caught.value.__cause__, caibo.APIError)
+    assert caught.value.__cause__.status == 412
+
+
 def test_a_plan_keeps_the_tag(connect: Connect, fake: FakeCaibo, id: int) -> None:
     """Applied at once it needs no second read, and is conditional all the same."""
     client = connect(max_base_age=60)

@@ -121,6 +121,17 @@ class TestApplying:
 
         assert methods(fake) == ["GET", "GET", "PUT", "GET"]
 
+    def test_one_on_a_record_that_was_handed_over_is_read(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Nobody knows how old that record was."""
+        plan = client.plan(id, current=client.get(id), phone=None)
+        fake.change(id, address="1 Other Street")
+
+        client.apply(plan)
+
+        assert fake.document(id)["address"] == "1 Other Street"
+
     def test_it_is_not_written_twice(self, connect: Connect, fake: FakeCaibo, id: int) -> None:
         """Neither the plan itself, nor a copy of it from before or after."""
         client = connect()
@@ -202,6 +213,64 @@ class TestConflicts:
         document = fake.document(id)
         assert (document["phone"], document["name"]) == (phone, "Mine")
         assert document["address"] == "theirs"
+
+    def test_what_was_left_to_others_was_not_applied(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The record has their value, and nothing of ours was written."""
+        plan = stored(client.plan(id, phone="+1"))
+        fake.change(id, phone="+2")
+
+        update = client.apply(plan, on_conflict="theirs")
+
+        assert (update.outcome, update.changes) == ("unchanged", {})
+
+    @pytest.mark.usefixtures("pauses")
+    def test_what_was_left_to_others_meanwhile_is_not_confirmed(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """The first write is refused, and by the second reading others have changed both."""
+        plan = stored(client.plan(id, phone="+1", address="mine"))
+        fake.fail_next(429, method="PUT", headers={"Retry-After": "2"})
+        fake.on_request = lambda request: (
+            fake.change(id, phone="+2", address="mine") if request.method == "PUT" else None
+        )
+
+        update = client.apply(plan, on_conflict="theirs")
+
+        assert (update.outcome, list(update.changes)) == ("confirmed", ["address"])
+
+    @pytest.mark.usefixtures("pauses")
+    def test_a_lost_write_leaves_in_doubt_what_was_left_to_others_since(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """It may still arrive, so that nothing was changed cannot be said."""
+        plan = stored(client.plan(id, phone="+1"))
+        fake.lose_response("PUT", applied=False)
+        fake.fail_next(429, method="PUT", headers={"Retry-After": "2"})
+        fake.on_request = lambda _: (
+            fake.change(id, phone="+2") if methods(fake).count("PUT") == 2 else None
+        )
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="others have changed the same"):
+            client.apply(plan, on_conflict="theirs")
+
+    def test_resuming_does_not_undo_the_decision(
+        self, client: Face, fake: FakeCaibo, id: int, plan: caibo.Plan
+    ) -> None:
+        """The plan of an unknown outcome has what was sent, not what was wanted at first."""
+        fake.lose_response("PUT", applied=False)
+        fake.on_request = lambda request: (
+            fake.fail_next(403, method="GET") if request.method == "PUT" else None
+        )
+
+        with pytest.raises(caibo.UnknownOutcomeError) as caught:
+            client.apply(plan, on_conflict="theirs")
+        fake.on_request = None
+        assert caught.value.plan is not None
+        client.apply(caught.value.plan)
+
+        assert (fake.document(id)["phone"], fake.document(id)["name"]) == ("+2", "Mine")
 
     def test_a_function_gets_the_field_and_the_three_values(
         self, client: Face, plan: caibo.Plan

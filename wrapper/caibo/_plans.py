@@ -35,7 +35,8 @@ class Plan:
         document: what would be sent if nobody else changed the record meanwhile.
         applied: whether this plan was applied; its JSON remembers it.
         reread: whether the record is read again however young the plan is: a plan
-            that was stored, or that an `UnknownOutcomeError` carries.
+            that was stored, that was made on a record of `current=`, or that an
+            `UnknownOutcomeError` carries.
 
     Example:
         >>> plan = client.customers.plan(12345, phone=None)

@@ -96,6 +96,7 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
         expect=expect,
         read_at=read_at,
         etag=reading.etag,
+        reread=given is not None,
     )
 
 
@@ -159,8 +160,7 @@ def end_edit(
     if not write.addressed:
         edit.update = write.unchanged(reading)
         return
-    stale = reading.older_than(settings.max_base_age)
-    edit.update = yield from write.update(None if stale else reading)
+    edit.update = yield from write.update(reading)
 
 
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:

@@ -68,22 +68,32 @@ class Write:
     _began: float = 0.0
     _writes: int = 0
     _attempts: int = 0
-    _unsure: bool = False  # an answer was lost, so a later 412 may come of our own write
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
+    #: What the last write was to set, and on which record.
+    _tried: Document = field(default_factory=Document)
+    _before: Document | None = None
+    #: An answer was lost, so a later 412 may come of our own write.
+    _unsure: bool = False
+    #: The loss of an answer whose write was not seen to land and may still arrive.
+    _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
         held: Held = yield Hold(self.id)
         self._protection = held.protection
-        if reading is None or reading.asked_before(held.since):
+        if reading is None or reading.asked_before(held.since) or self._too_old(reading):
             reading = yield from read(self.id)
-        return (yield from self._watched(self._merged(reading)))
+        return (yield from self._watched(self._doubting(self._merged(reading))))
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
         held: Held = yield Hold(self.id)
         self._protection = held.protection
         return (yield from self._watched(self._replaced(document)))
+
+    def _too_old(self, reading: Reading) -> bool:
+        """Tell whether a reading has aged while we waited; one that was handed over is taken."""
+        return reading.received_at is not None and reading.older_than(self.max_age)
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began."""
@@ -118,6 +128,22 @@ class Write:
             )
         return update
 
+    def _doubting(self, flow: Flow[Update]) -> Flow[Update]:
+        """Let nothing be said that an earlier write may still prove wrong."""
+        try:
+            update = yield from flow
+        except (UnknownOutcomeError, OverwrittenError):
+            raise
+        except CaiboError as error:
+            if self._doubt is None:
+                raise
+            reason = f"and the attempt after it ended with {type(error).__name__}."
+            raise self._unknown(self._doubt, reason) from error
+        if self._doubt is not None and update.outcome == "unchanged":
+            reason = "and others have changed the same since."
+            raise self._unknown(self._doubt, reason) from self._doubt
+        return update
+
     def _merged(self, reading: Reading) -> Flow[Update]:
         held = self._protection
         while True:
@@ -129,7 +155,8 @@ class Write:
             if not settled:
                 self.check_expectations(before)
             if after is before:
-                return self._nothing_to_write(reading)
+                return (yield from self._nothing_to_write(reading, mine))
+            self._tried, self._before = mine, before
             self._changes = differences(before, after, mine)
             yield self._intention(before)
             self._protection = "conditional" if reading.etag else held
@@ -159,10 +186,10 @@ class Write:
         if isinstance(error, Attempted):
             error.attempts = self._attempts = self._attempts + error.attempts
 
-    def _mine(self, before: Document) -> Mapping[str, Any]:
+    def _mine(self, before: Document) -> Document:
         if self.base is None:
             return self.addressed
-        return three_way(self.base, before, self.addressed, self.on_conflict)
+        return Document(three_way(self.base, before, self.addressed, self.on_conflict))
 
     def check(self, document: Document) -> None:
         if found := misfit(document, self.id, self.addressed):
@@ -204,11 +231,14 @@ class Write:
             )
         )
 
-    def _nothing_to_write(self, reading: Reading) -> Update:
-        # Not so where `on_conflict` left all to others.
+    def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
+        # After a write that was refused, or whose answer was lost; a field that
+        # `on_conflict` has left to others meanwhile is none of ours any more.
+        ours = {field_name(wire) for wire in mine}
+        self._changes = {name: c for name, c in self._changes.items() if name in ours}
+        if self._changes and self._before is not None:
+            return (yield from self._verified(self._before, mine, reading))
         stands = merge(reading.document, self.addressed) is reading.document
-        if self._writes and stands:
-            return self._result(reading, "confirmed", Customer(reading.document))
         applied = self.verb == "apply" and stands and len(self.addressed) > 0
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
 
@@ -218,6 +248,7 @@ class Write:
             customer=Customer(reading.document),
             changes={},
             outcome=outcome,
+            attempts=self._attempts,
             request_id=reading.request_id,
             carried=carried(reading.document, self.addressed),
         )
@@ -246,22 +277,22 @@ class Write:
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(
-                error, f"and reading back failed: {unread}", before, mine
-            ) from error
+            raise self._unknown(error, f"and reading back failed: {unread}") from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
-            return self._result(reading, _outcome(grades), Customer(reading.document))
+            return (yield from self._verified(before, mine, reading))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, before, mine, seen=reading) from error
+            raise self._unknown(error, reason, seen=reading) from error
         if again:
+            if not isinstance(error, ServerError):
+                self._doubt = error
             return reading
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
             raise error
         reason = _UNTOUCHED + " It may still arrive."
-        raise self._unknown(error, reason, before, mine, seen=reading) from error
+        raise self._unknown(error, reason, seen=reading) from error
 
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
@@ -270,17 +301,29 @@ class Write:
         if self.settle is None:
             customer = _answered(written, self.id, after)
             return self._result(reading, "accepted", customer, written, window)
-        try:
-            yield Pause(self.settle)
-            back = yield from read(self.id)
-        except CaiboError as unread:
-            reason = f"accepted, but reading back failed: {unread}"
-            raise self._unknown(None, reason, reading.document, mine, written=written) from unread
-        grades = _graded(reading.document, mine, back.document)
+        return (yield from self._verified(reading.document, mine, None, written, window))
+
+    def _verified(
+        self,
+        before: Document,
+        mine: Mapping[str, Any],
+        back: Reading | None,
+        written: httpx.Response | None = None,
+        window: float | None = None,
+    ) -> Flow[Update]:
+        """Read back, unless that was done and need not settle, and say what is there."""
+        if back is None or self.settle:
+            try:
+                yield Pause(self.settle or 0.0)
+                back = yield from read(self.id)
+            except CaiboError as unread:
+                done = "accepted" if back is None else "seen to have been applied"
+                reason = f"{done}, but reading back failed: {unread}"
+                raise self._unknown(None, reason, seen=back, written=written) from unread
+        grades = _graded(before, mine, back.document)
         if not _landed(grades):
-            raise self._overwritten(grades, reading.document, mine, back.document)
-        customer = Customer(back.document)
-        return self._result(reading, _outcome(grades), customer, written, window)
+            raise self._overwritten(grades, before, mine, back.document)
+        return self._result(back, _outcome(grades), Customer(back.document), written, window)
 
     def _overwritten(
         self,
@@ -311,8 +354,6 @@ class Write:
         self,
         error: CaiboError | None,
         reason: str,
-        before: Document | None = None,
-        mine: Mapping[str, Any] | None = None,
         *,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
@@ -323,11 +364,11 @@ class Write:
             else f"{error}\n  The write may or may not have been applied,"
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
-        if before is not None and mine is not None:
+        if self._before is not None:
             plan = Plan(
                 id=self.id,
-                base=before,
-                addressed=mine if isinstance(mine, Document) else Document(mine),
+                base=self._before,
+                addressed=self._tried,
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,
