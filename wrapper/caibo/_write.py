@@ -358,6 +358,8 @@ class Write:
         seen: Reading | None = None,
         written: httpx.Response | None = None,
     ) -> UnknownOutcomeError:
+        if isinstance(error, APIError):
+            error.hint = ""  # what to do next stands below
         what = (
             f"PUT /customers/{self.id} was"
             if error is None
