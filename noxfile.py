@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -121,11 +122,38 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["build"])
-def lowest(session: nox.Session) -> None:
+def minimums(session: nox.Session) -> None:
     """Test the wheel with the oldest dependencies that it admits."""
     oldest = [needed.split(",")[0].replace(">=", "==") for needed in DEPENDENCIES]
     install_wheel(session, *oldest, *group("test"))
     session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def prereleases(session: nox.Session) -> None:
+    """Test the wheel with the newest dependencies, pre-releases included; it may fail."""
+    install_wheel(session, *group("test"))
+    names = [re.split("[<>=]", needed)[0] for needed in DEPENDENCIES]
+    session.install("--upgrade", "--pre", *names)
+    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def consumer(session: nox.Session) -> None:
+    """Check and run a typed project that has only the wheel; its mistakes must be flagged."""
+    install_wheel(session, *group("test"), *group("checkers"))
+    check_consumer(session, Path("tests", "consumer"))
+
+
+def check_consumer(session: nox.Session, project: Path) -> None:
+    """Check the types of a project with both checkers and run its tests, away from our sources."""
+    home = Path(session.create_tmp(), "consumer")
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(project, home, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    with session.chdir(home):
+        session.run("mypy", ".")
+        session.run("pyright", "--warnings")
+        session.run("pytest", "-q", "-W", "error")
 
 
 @nox.session(default=False, requires=["build"], reuse_venv=False)
