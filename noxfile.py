@@ -77,7 +77,7 @@ def generate(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def drift(session: nox.Session) -> None:
     """Check that `generated/` is what each Python would generate, and test the generation."""
-    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"), *group("release"))
     session.run("python", "codegen/generate.py", "check")
     # The fixtures of the other tests need the facade, this session does not.
     session.run("pytest", "--confcutdir=tests/codegen", "tests/codegen")
@@ -154,6 +154,21 @@ def check_consumer(session: nox.Session, project: Path) -> None:
         session.run("mypy", ".")
         session.run("pyright", "--warnings")
         session.run("pytest", "-q", "-W", "error")
+
+
+@nox.session(default=False, requires=["build"])
+def api_diff(session: nox.Session) -> None:
+    """Compare the public surface with the last release's, and run its tests of it."""
+    install_wheel(session, *group("release"), *group("test"), *group("checkers"))
+    session.run("python", "codegen/api_diff.py", *session.posargs)
+    last = Path(session.create_tmp(), "last-release").resolve()
+    shutil.rmtree(last, ignore_errors=True)
+    session.run("python", "codegen/api_diff.py", *session.posargs, "--unpack", str(last))
+    if last.exists():
+        with session.chdir(last):
+            settings = nox.project.load_toml("pyproject.toml")
+            session.run("pytest", *settings["tool"]["caibo"]["public-tests"])
+        check_consumer(session, last / "tests" / "consumer")
 
 
 @nox.session(default=False, requires=["build"], reuse_venv=False)

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -43,11 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="the project")
     parser.add_argument("--version", help="instead of the one in the code")
     parser.add_argument("--markdown", type=Path, help="write the breaks to this file, too")
-    parser.add_argument("--tests", type=Path, help="unpack the last release's tests here instead")
+    parser.add_argument("--unpack", type=Path, help="unpack the last release here instead")
     options = parser.parse_args(argv)
     try:
-        if options.tests:
-            unpack_tests(options.root, options.tests)
+        if options.unpack:
+            unpack_last(options.root, options.version, options.unpack)
             return 0
         return report(options.root, options.version, options.markdown)
     except ReleaseError as error:
@@ -181,20 +180,20 @@ def _takes_any(function: griffe.Function) -> bool:
     return any(option.kind is griffe.ParameterKind.var_keyword for option in function.parameters)
 
 
-def unpack_tests(root: Path, folder: Path) -> None:
-    """Unpack what tests the public surface of the last release, a path a line on stdout.
+def unpack_last(root: Path, version: str | None, folder: Path) -> None:
+    """Unpack the last release, whose tests of the public surface the new code must pass.
 
-    Which files those are, the release itself says in its pyproject.toml: they use
-    public names only and no text of a message.
+    Nothing is unpacked where there is no release, or the version says that
+    something breaks.
     """
     last = last_release(root)
+    new = parse(version or version_in(root))
     if last is None:
-        print("no release yet: there are no tests of it to run", file=sys.stderr)
-        return
-    unpack(root, last, folder)
-    settings = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-    for name in settings.get("tool", {}).get("caibo", {}).get("public-tests", []):
-        print(folder / name)
+        print("no release yet: there are no tests of it to run")
+    elif says_break(new, parse(last[1:])):
+        print(f"{dotted(new)} says that something breaks: the tests of {last} are not run")
+    else:
+        unpack(root, last, folder)
 
 
 def last_release(root: Path) -> str | None:

@@ -1,0 +1,22 @@
+"""What the tests of the machinery share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import projects
+import pytest
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A clean repository of the project as it is, without a release."""
+    root = tmp_path / "project"
+    projects.copy(root)
+    return root
+
+
+@pytest.fixture
+def edit(project: Path) -> projects.Edit:
+    """Replace text that must be there in one of the project's files."""
+    return lambda name, old, new: projects.replace(project / name, old, new)
