@@ -24,6 +24,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
 PRISM = "@stoplight/prism-cli@5.16.0"
+REDOCLY = "@redocly/cli@2.77.0"
 
 # pyenv puts a shim for every version on PATH, of which only the chosen ones run;
 # behind the shims we offer what they stand for.
@@ -88,6 +89,11 @@ def build(session: nox.Session) -> None:
     """Build the wheel and look what is in it."""
     shutil.rmtree(DIST, ignore_errors=True)
     session.run("python", "-m", "pip", "wheel", ".", "--no-deps", "--wheel-dir", str(DIST))
+    check_wheel(session)
+
+
+def check_wheel(session: nox.Session) -> None:
+    """Stop at a wheel that lacks a package, its types or the contract, or has more than them."""
     with zipfile.ZipFile(wheel()) as archive:
         names = set(archive.namelist())
     for name in ["caibo/py.typed", "caibo_api/py.typed", "caibo_api/openapi.json"]:
@@ -96,6 +102,28 @@ def build(session: nox.Session) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     if tops != {"caibo", "caibo_api"}:
         session.error(f"the wheel has more than the two packages: {tops}")
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Build what is published, twice, and compare the bytes; the wheel once from the sdist."""
+    session.install(*group("dist"))
+    scratch = Path(session.create_tmp())
+    shutil.rmtree(scratch)
+    # A copy has other times, modes and paths; what is ignored is not there to slip in.
+    listed = session.run("git", "ls-files", "-co", "--exclude-standard", external=True, silent=True)
+    for name in filter(os.path.isfile, str(listed).splitlines()):
+        (scratch / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(name, scratch / "copy" / name)
+    shutil.rmtree(DIST, ignore_errors=True)
+    build = ("python", "-m", "build", "--quiet", "--outdir")
+    session.run(*build, str(DIST))  # the sdist, and the wheel from it
+    session.run(*build, str(scratch / "again"), "--sdist", "--wheel", str(scratch / "copy"))
+    for made in sorted(DIST.iterdir()):
+        if made.read_bytes() != (scratch / "again" / made.name).read_bytes():
+            session.error(f"two builds of {made.name} differ")
+    check_wheel(session)
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
 
 
 @nox.session(python=PYTHONS, requires=["build"])
@@ -145,11 +173,11 @@ def consumer(session: nox.Session) -> None:
     check_consumer(session, Path("tests", "consumer"))
 
 
-def check_consumer(session: nox.Session, project: Path) -> None:
+def check_consumer(session: nox.Session, project: Path, *ignored: str) -> None:
     """Check the types of a project with both checkers and run its tests, away from our sources."""
     home = Path(session.create_tmp(), "consumer")
     shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(project, home, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(project, home, ignore=shutil.ignore_patterns("__pycache__", ".*", *ignored))
     with session.chdir(home):
         session.run("mypy", ".")
         session.run("pyright", "--warnings")
@@ -168,7 +196,53 @@ def api_diff(session: nox.Session) -> None:
         with session.chdir(last):
             settings = nox.project.load_toml("pyproject.toml")
             session.run("pytest", *settings["tool"]["caibo"]["public-tests"])
-        check_consumer(session, last / "tests" / "consumer")
+        # What was a mistake then may have been made right since.
+        check_consumer(session, last / "tests" / "consumer", "mistakes.py")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make the release `-- X.Y.Z`: checks, changelog, commit, tag; `--dry-run` only shows it."""
+    session.install(*group("generate"), *group("release"))
+    session.run("python", "codegen/release.py", *session.posargs, env=redocly(session))
+
+
+@nox.session(default=False)
+def spec_update(session: nox.Session) -> None:
+    """Take up the vendor's contract from `-- SOURCE…` and write the text of a pull request."""
+    session.install(*DEPENDENCIES, *group("generate"), *group("release"), *group("test"))
+    session.run("python", "codegen/spec_update.py", *session.posargs, env=redocly(session))
+
+
+@nox.session(default=False)
+def rehearsal(session: nox.Session) -> None:
+    """Play whole updates of the contract in a copy of the project, with the real tools."""
+    session.install(*DEPENDENCIES, *group("generate"), *group("release"), *group("test"))
+    session.run(
+        *("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_rehearsal.py"),
+        *session.posargs,
+        env=redocly(session),
+    )
+
+
+def redocly(session: nox.Session) -> dict[str, str]:
+    """Install Redocly CLI, which compares contracts, and say where it is."""
+    npm = shutil.which("npm")
+    if npm is None:
+        session.skip("Redocly CLI is installed with npm, which is not on this machine")
+    home = Path(session.create_tmp(), "redocly").resolve()
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+    session.run(npm, "install", "--prefix", str(home), *quiet, REDOCLY, external=True)
+    return {"REDOCLY": str(home / "node_modules" / ".bin" / "redocly")}
+
+
+@nox.session(default=False)
+def workflows(session: nox.Session) -> None:
+    """Check what GitHub runs: its form, and with zizmor what an attacker could make of it."""
+    session.install(*group("workflows"))
+    found = sorted(map(str, Path(".github", "workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *found)
+    session.run("zizmor", "--offline", "--persona", "pedantic", *found)
 
 
 @nox.session(default=False, requires=["build"], reuse_venv=False)
