@@ -11,10 +11,11 @@ step: a release that fails leaves nothing behind.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,10 +117,16 @@ def contract_breaks(root: Path, last: str) -> list[str]:
     return said.strip().splitlines() if status == BREAKING else []
 
 
-def run(command: Sequence[str], cwd: Path) -> tuple[int, str]:
+def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a command; return its exit status and all that it printed."""
     done = subprocess.run(
-        command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     return done.returncode, done.stdout
 
