@@ -210,14 +210,14 @@ def release(session: nox.Session) -> None:
 @nox.session(default=False)
 def spec_update(session: nox.Session) -> None:
     """Take up the vendor's contract from `-- SOURCE…` and write the text of a pull request."""
-    session.install(*DEPENDENCIES, *group("generate"), *group("release"), *group("test"))
+    session.install("-e", ".", *group("generate"), *group("release"), *group("test"))
     session.run("python", "codegen/spec_update.py", *session.posargs, env=redocly(session))
 
 
 @nox.session(default=False)
 def rehearsal(session: nox.Session) -> None:
     """Play whole updates of the contract in a copy of the project, with the real tools."""
-    session.install(*DEPENDENCIES, *group("generate"), *group("release"), *group("test"))
+    session.install("-e", ".", *group("generate"), *group("release"), *group("test"))
     session.run(
         *("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_rehearsal.py"),
         *session.posargs,
@@ -229,7 +229,8 @@ def redocly(session: nox.Session) -> dict[str, str]:
     """Install Redocly CLI, which compares contracts, and say where it is."""
     npm = shutil.which("npm")
     if npm is None:
-        session.skip("Redocly CLI is installed with npm, which is not on this machine")
+        # Skipped, a comparison would pass for compatible.
+        session.error("Redocly CLI is installed with npm, which is not on this machine")
     home = Path(session.create_tmp(), "redocly").resolve()
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
     session.run(npm, "install", "--prefix", str(home), *quiet, REDOCLY, external=True)

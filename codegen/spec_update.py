@@ -50,8 +50,9 @@ MADE = (
 )
 NO_DECISION = (
     "None is needed: every field has its ruling, every action of the overlay still applies, and "
-    "the vendor documents none of our assumptions."
+    "the vendor documents none of our assumptions.\n"
 )
+OVERLAY = "codegen/overlay.yaml"
 LONGEST = 20_000  # characters of output in a text for GitHub, which takes 65,536 in all
 
 
@@ -73,6 +74,7 @@ class Update:
     breaking: bool
     contract: str
     surface: str
+    decisions: str
     failed_tests: str | None
     last: str | None
 
@@ -156,6 +158,7 @@ def _make(root: Path, fetched: str, date: str, tests: Sequence[str]) -> Update:
         breaking=contract_breaks or surface_breaks,
         contract=contract,
         surface=surface,
+        decisions=_decisions(root),
         failed_tests=_failed_tests(root, tests),
         last=last_release(root),
     )
@@ -178,10 +181,16 @@ def _compare(root: Path, *command: str) -> tuple[bool, str]:
         return status == BREAKING, report.read_text("utf-8").strip()
 
 
+def _decisions(root: Path) -> str:
+    """Show what whoever runs this has decided in the overlay, and not committed yet."""
+    made = git(root, "diff", "HEAD", "--", OVERLAY)
+    return f"Made in `{OVERLAY}`:\n\n{_fenced(made)}" if made else NO_DECISION
+
+
 def _failed_tests(root: Path, tests: Sequence[str]) -> str | None:
     """Run the tests on the sources; return what they say if they fail."""
     ignored = ("--ignore=tests/codegen", "--ignore=tests/independent")
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", *ignored, *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=line", *ignored, *tests]
     paths = os.pathsep.join(["wrapper", "generated"])
     status, said = run(command, root, {"PYTHONPATH": paths})
     return said if status else None
@@ -222,7 +231,7 @@ def body(update: Update) -> str:
         _version(update),
         update.contract,
         f"## Public surface of `caibo`\n\n{update.surface}",
-        f"## Decisions\n\n{NO_DECISION}",
+        f"## Decisions\n\n{update.decisions.strip()}",
         f"## Tests\n\n{tests.strip()}",
         f"## Changelog\n\n{_fragment(update).strip()}",
     ]
@@ -252,9 +261,9 @@ def _decision(fetched: str, said: str) -> str:
     return (
         f"`nox -s generate` stops at the vendor's new contract:\n\n{_fenced(said)}\n"
         f"What has changed:\n\n{_fenced(fetched)}\n"
-        "To go on: `nox -s fetch_spec -- SOURCE…`, write the decision into "
-        "`codegen/overlay.yaml`, commit both, `nox -s generate`, and then what "
-        "`tests/test_versions.py` asks for.\n"
+        "To go on: write the decision into `codegen/overlay.yaml`, then run "
+        "`nox -s spec_update -- SOURCE…`. It leaves the new contract, the code and the text for "
+        "the pull request, in which it says what the tests still ask for.\n"
     )
 
 
