@@ -53,6 +53,9 @@ NO_DECISION = (
     "the vendor documents none of our assumptions.\n"
 )
 OVERLAY = "codegen/overlay.yaml"
+# The parameters of a test may hold anything; its reason comes after them.
+FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)(?:\[.*\])?(?: - (.*))?$", re.MULTILINE)
+SHOWN = 25  # tests, which one limit that shrinks can make fail by hundreds
 LONGEST = 20_000  # characters of output in a text for GitHub, which takes 65,536 in all
 
 
@@ -190,10 +193,26 @@ def _decisions(root: Path) -> str:
 def _failed_tests(root: Path, tests: Sequence[str]) -> str | None:
     """Run the tests on the sources; return what they say if they fail."""
     ignored = ("--ignore=tests/codegen", "--ignore=tests/independent")
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=line", *ignored, *tests]
-    paths = os.pathsep.join(["wrapper", "generated"])
-    status, said = run(command, root, {"PYTHONPATH": paths})
-    return said if status else None
+    command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", *ignored, *tests]
+    # In a narrow terminal the reasons would be cut off.
+    env = {"PYTHONPATH": os.pathsep.join(["wrapper", "generated"]), "COLUMNS": "300"}
+    status, said = run(command, root, env)
+    return _summary(said) if status else None
+
+
+def _summary(said: str) -> str:
+    """List the tests that failed, those of one function in one line."""
+    reasons: dict[str, list[str]] = {}
+    for test, reason in FAILED.findall(said):
+        reasons.setdefault(test, []).append(reason)
+    if not reasons:
+        return said
+    lines = [
+        f"{test}{f' ({len(found)} times)' if len(found) > 1 else ''}: {found[0]}"
+        for test, found in reasons.items()
+    ]
+    more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "\n".join([*lines[:SHOWN], *more, said.strip().splitlines()[-1]])
 
 
 def _propose(root: Path, out: Path, update: Update) -> None:

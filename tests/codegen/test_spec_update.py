@@ -40,10 +40,12 @@ pathlib.Path(sys.argv[3]).write_text("## Contract\\n\\n- `Client.phone`: `maxLen
 sys.exit(3 if "BREAKS" in text else 0)
 """
 TEST = """\
-import pathlib
+import pathlib, pytest
 
-def test_generated():
-    assert "FAILS" not in pathlib.Path("generated/caibo_api/new.py").read_text()
+@pytest.mark.parametrize("word", ["FAILS", "FAIL - [S", "fails"])
+def test_generated(word):
+    found = word.upper() in pathlib.Path("generated/caibo_api/new.py").read_text()
+    assert not found, f"_records.py: take `{word.lower()}` out"
 """
 
 
@@ -155,7 +157,32 @@ def test_tests_that_fail_are_shown_in_the_proposal(project: Path, page: Path) ->
     assert update(project, page, "# FAILS\n") == 0
 
     assert said(project, "labels.txt") == "contract\ncompatible\ntests fail\n"
-    assert "FAILED tests/test_generated.py::test_generated" in said(project, "body.md")
+    listed = "tests/test_generated.py::test_generated (2 times): AssertionError: _records.py: take"
+    assert f"{listed} `fails` out" in said(project, "body.md")
+    assert "2 failed, 1 passed" in said(project, "body.md")
+
+
+def test_tests_that_do_not_run_have_failed(project: Path, page: Path) -> None:
+    """What pytest says is shown then."""
+    (project / "tests" / "test_generated.py").write_text("import no_such_module")
+    commit(project)
+
+    update(project, page, "# fine\n")
+
+    assert "tests fail" in said(project, "labels.txt")
+    assert "tests/test_generated.py" in said(project, "body.md")
+
+
+def test_a_contract_that_breaks_very_many_tests_is_summed_up(project: Path, page: Path) -> None:
+    """GitHub takes no text beyond 65,536 characters."""
+    tests = [f"def test_{n}():\n    assert not '{'x' * 400}'\n" for n in range(300)]
+    (project / "tests" / "test_many.py").write_text("\n".join(tests))
+    commit(project)
+
+    update(project, page, "# fine\n")
+
+    assert "… and 275 more" in said(project, "body.md")
+    assert len(said(project, "body.md")) < 30_000
 
 
 def test_what_a_person_must_decide_is_no_proposal(project: Path, page: Path) -> None:
