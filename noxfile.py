@@ -23,6 +23,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
 PRISM = "@stoplight/prism-cli@5.16.0"
+# Its `diff` is experimental: look at what it finds before another version is taken.
 REDOCLY = "@redocly/cli@2.77.0"
 
 # pyenv puts a shim for every version on PATH, of which only the chosen ones run;
@@ -51,6 +52,26 @@ def install_wheel(session: nox.Session, *more: str) -> None:
     session.install("--force-reinstall", "--no-deps", wheel())
 
 
+def npm_install(session: nox.Session, package: str) -> Path | None:
+    """Install an npm package for the session; give the folder of its commands, if npm is there."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    home = session.create_tmp()
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
+    session.run(npm, "install", "--prefix", home, *quiet, package, external=True)
+    return Path(home, "node_modules", ".bin")
+
+
+def redocly(session: nox.Session) -> dict[str, str]:
+    """Install Redocly CLI, which compares contracts, and say in the environment where it is."""
+    commands = npm_install(session, REDOCLY)
+    if commands is None:
+        # Skipped, a comparison would pass for compatible.
+        session.error("Redocly CLI is installed with npm, which is not on this machine")
+    return {"REDOCLY": str((commands / "redocly").absolute())}
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Hold the code against ruff's rules and format."""
@@ -72,6 +93,37 @@ def generate(session: nox.Session) -> None:
     """Generate `generated/` from the contract and the overlay; `-- check` only compares."""
     session.install(*group("generate"))
     session.run("python", "codegen/generate.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fetch_spec(session: nox.Session) -> None:
+    """Write `openapi.yaml` from `-- SOURCE...`, pages of the vendor or OpenAPI documents."""
+    session.install(*DEPENDENCIES, *group("fetch_spec"))
+    session.run("python", "codegen/fetch_spec.py", *session.posargs)
+
+
+@nox.session(default=False)
+def spec_diff(session: nox.Session) -> None:
+    """Compare the contracts of `-- OLD NEW`, by default the last tag and the working tree.
+
+    Fails when a change is breaking; `--json FILE` tells that from other failures.
+    """
+    session.install(*group("generate"))
+    session.run("python", "codegen/spec_diff.py", *session.posargs, env=redocly(session))
+
+
+@nox.session(default=False)
+def spec_diff_tests(session: nox.Session) -> None:
+    """Plant changes into the contract, breaking and compatible, and test what `spec_diff` finds."""
+    commands = npm_install(session, REDOCLY)
+    if commands is None:
+        session.skip("Redocly CLI is installed with npm, which is not on this machine")
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.run(
+        *("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_spec_diff.py"),
+        *session.posargs,
+        env={"REDOCLY": str(commands / "redocly")},
+    )
 
 
 @nox.session(python=PYTHONS)
@@ -223,18 +275,6 @@ def rehearsal(session: nox.Session) -> None:
     )
 
 
-def redocly(session: nox.Session) -> dict[str, str]:
-    """Install Redocly CLI, which compares contracts, and say where it is."""
-    npm = shutil.which("npm")
-    if npm is None:
-        # Skipped, a comparison would pass for compatible.
-        session.error("Redocly CLI is installed with npm, which is not on this machine")
-    home = Path(session.create_tmp(), "redocly").resolve()
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
-    session.run(npm, "install", "--prefix", str(home), *quiet, REDOCLY, external=True)
-    return {"REDOCLY": str(home / "node_modules" / ".bin" / "redocly")}
-
-
 @nox.session(default=False)
 def workflows(session: nox.Session) -> None:
     """Check what GitHub runs: its form, and with zizmor what an attacker could make of it."""
@@ -261,16 +301,13 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False, requires=["build"])
 def prism(session: nox.Session) -> None:
     """Send the client's requests to Prism, which validates them against the contract."""
-    npm = shutil.which("npm")
-    if npm is None:
+    commands = npm_install(session, PRISM)
+    if commands is None:
         session.skip("Prism is installed with npm, which is not on this machine")
     install_wheel(session, *group("test"))
-    home = session.create_tmp()
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
-    session.run(npm, "install", "--prefix", home, *quiet, PRISM, external=True)
     session.run(
         *("pytest", "tests/independent/test_prism.py", *session.posargs),
-        env={"PRISM": str(Path(home, "node_modules", ".bin", "prism"))},
+        env={"PRISM": str(commands / "prism")},
     )
 
 
@@ -279,3 +316,10 @@ def schemathesis(session: nox.Session) -> None:
     """Hold the fake gateway against the contract with requests that schemathesis makes up."""
     install_wheel(session, *group("test"), *group("schemathesis"))
     session.run("pytest", "tests/independent/test_schemathesis.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def connexion(session: nox.Session) -> None:
+    """Send the client's requests to a server that Connexion makes of the contract."""
+    install_wheel(session, *group("test"), *group("connexion"))
+    session.run("pytest", "tests/independent/test_connexion.py", *session.posargs)

@@ -5,6 +5,10 @@
 
 The package is made in a temporary folder and swapped in at the end, so a run
 that fails leaves the old one as it was.
+
+Exit status: 0 done; 1 something is wrong, or the package differs; 4 the vendor's
+contract has changed in a way that a person must decide on, in
+`codegen/overlay.yaml`: the message says what, for all of it at once.
 """
 
 from __future__ import annotations
@@ -17,21 +21,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from documents import DocumentError, load
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_jsonpath
 from oas_patch.overlay import apply_overlay  # type: ignore[import-untyped]
 from openapi_python_client.config import ClassOverride, ConfigFile
 from openapi_spec_validator import validate
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 PACKAGE = Path("generated", "caibo_api")
 LABELS = ("contradiction", "assumption", "documented elsewhere")
-ACTIONS = [{"target", "description", "x-label", kind} for kind in ("update", "remove")]
+ACTIONS = [
+    {"target", "description", "x-label", "update"},
+    {"target", "description", "x-label", "update", "x-replaces"},
+    {"target", "description", "x-label", "remove"},
+]
+DECISION = 4
+BODY = "application/json"
+LONGEST = 60
 BANNER = (
     "# Generated from openapi.yaml and codegen/overlay.yaml by `nox -s generate`.\n"
     "# Do not edit: the next run replaces this file.\n"
@@ -42,9 +52,15 @@ class GenerationError(Exception):
     """Say what stops the generation and what to do about it."""
 
 
+class DecisionNeeded(GenerationError):  # noqa: N818 - it is no error, the contract has changed
+    """Say what a person must decide now that the vendor's contract has changed."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "mode", nargs="?", choices=["write", "check"], default="write", help="what to do"
     )
@@ -54,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
         if options.mode == "check":
             return check(options.root)
         write(options.root)
+    except DecisionNeeded as error:
+        print(f"generate: {error}", file=sys.stderr)
+        return DECISION
     except GenerationError as error:
         print(f"generate: {error}", file=sys.stderr)
         return 1
@@ -123,12 +142,20 @@ def generate(root: Path, scratch: Path) -> Path:
 
 
 def effective_contract(root: Path) -> dict[str, Any]:
-    """Return the vendor's contract with our overlay applied and checked."""
+    """Return the vendor's contract with our overlay applied and checked.
+
+    Raises:
+        DecisionNeeded: The overlay no longer fits the contract, or says too little of it.
+        GenerationError: One of the two is wrong in itself.
+    """
     contract = _load(root / "openapi.yaml")
+    decisions: list[str] = []
     for action in _load(root / "codegen" / "overlay.yaml").get("actions", []):
-        _check_action(action, contract)
+        decisions += _check_action(action, contract)
         contract = apply_overlay(contract, {"actions": [action]})
-    sound_alarm(contract)
+    decisions += sound_alarm(contract)
+    if decisions:
+        raise DecisionNeeded("\n".join(["a decision is needed:", *decisions]))
     try:
         validate(contract)
     except Exception as error:
@@ -138,62 +165,86 @@ def effective_contract(root: Path) -> dict[str, Any]:
     return contract
 
 
-def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> None:
+def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse an action that is wrong; ask about one that does not fit the contract."""
     target = str(action.get("target"))
     if not action.get("description") or action.get("x-label") not in LABELS:
         raise GenerationError(
             f"overlay action {target!r} needs a `description` with its reason and an `x-label`, "
             f"one of {', '.join(LABELS)}"
         )
-    if action.keys() not in ACTIONS:
+    maps = [action[key] for key in ("update", "x-replaces") if key in action]
+    if action.keys() not in ACTIONS or not all(isinstance(value, dict) for value in maps):
         raise GenerationError(
-            f"overlay action {target!r} must have `update` or `remove` and no further keys"
+            f"overlay action {target!r} must have `update` (a mapping) or `remove` and "
+            "no further keys but, beside `update`, `x-replaces` (a mapping)"
         )
     try:
         selected = [match.value for match in parse_jsonpath(target).find(contract)]
     except JSONPathError as error:
         raise GenerationError(f"overlay action {target!r}: no JSONPath: {error}") from error
     if not selected:
-        raise GenerationError(
-            f"overlay action {target!r} selects nothing: the contract has changed under it. "
+        yield (
+            f"- overlay action {target!r} selects nothing: the contract has changed under it. "
             "Look at openapi.yaml, then correct or remove the action in codegen/overlay.yaml."
         )
-    if action["x-label"] != "contradiction":
-        _check_silence(target, action.get("update"), selected)
+    for value in selected:
+        for name, ours in action.get("update", {}).items():
+            yield from _check_silence(target, name, ours, value, action.get("x-replaces", {}))
 
 
-def _check_silence(target: str, update: object, selected: list[Any]) -> None:
-    """Stop where the contract now says itself what we had to add.
+def _check_silence(
+    target: str, name: str, ours: Any, selected: Any, replaces: Mapping[str, Any]
+) -> Iterator[str]:
+    """Ask where the contract says something else than when the action was written.
 
     Merged in silence, our guess would win over what the vendor has published since.
     """
-    said = [
-        name
-        for value in selected
-        if isinstance(value, dict) and isinstance(update, dict)
-        for name in update
-        if name in value
-    ]
-    if said:
-        raise GenerationError(
-            f"overlay action {target!r} adds {', '.join(said)}, which the contract now says "
-            "itself. Look at openapi.yaml, then remove that from the action in "
-            "codegen/overlay.yaml or, if the vendor is wrong, label it `contradiction`."
+    said = isinstance(selected, Mapping) and name in selected
+    theirs = json.dumps(selected[name], sort_keys=True) if said else "nothing"
+    if name in replaces:
+        expected = json.dumps(replaces[name], sort_keys=True)
+        if theirs != expected:
+            yield (
+                f"- overlay action {target!r} was to replace {name}: {_brief(expected)}, and the "
+                f"contract now says {_brief(theirs)}. Look at openapi.yaml, then remove that from "
+                "the action in codegen/overlay.yaml or, if the vendor is still wrong, bring its "
+                "`x-replaces` up to date."
+            )
+    elif said:
+        own = json.dumps(ours, sort_keys=True)
+        differs = f"{_brief(theirs)}, we say {_brief(own)}"
+        yield (
+            f"- overlay action {target!r} adds {name}, which the contract now says itself: "
+            f"{'the same' if theirs == own else differs}. Look at openapi.yaml, then remove that "
+            "from the action in codegen/overlay.yaml or, if the vendor is wrong, name what the "
+            f"action replaces in `x-replaces: {{{name}: ...}}`."
         )
 
 
-def sound_alarm(contract: Mapping[str, Any]) -> None:
-    """Stop at a customer field that nobody has ruled on."""
-    properties = contract["components"]["schemas"]["Client"]["properties"]
-    unruled = [name for name, schema in properties.items() if "readOnly" not in schema]
-    if unruled:
-        raise GenerationError(
-            f"no ruling for {', '.join(unruled)}: may a caller set it, or does the gateway? "
-            "Add an action to codegen/overlay.yaml with target "
-            f"$.components.schemas.Client.properties.{unruled[0]} and "
-            "`update: {readOnly: false}` (writable) or `{readOnly: true}` (server-owned), "
-            "with its reason and label."
-        )
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def sound_alarm(contract: Mapping[str, Any]) -> Iterator[str]:
+    """Ask about a customer field that nobody has ruled on, and about a body in two forms."""
+    for match in parse_jsonpath("$.components.schemas.Client.properties.*").find(contract):
+        if not isinstance(match.value, dict) or "readOnly" not in match.value:
+            yield (
+                f"- no ruling for {match.path}: may a caller set it, or does the gateway? "
+                "Add an action to codegen/overlay.yaml with target "
+                f"$.components.schemas.Client.properties.{match.path} and "
+                "`update: {readOnly: false}` (writable) or `{readOnly: true}` (server-owned), "
+                "with its reason and label."
+            )
+    for match in parse_jsonpath("$.paths.*.*.requestBody.content").find(contract):
+        if list(match.value) != [BODY]:
+            # Of several the generated client sends the last, without a word.
+            yield (
+                f"- {match.full_path} has {', '.join(match.value)}: the client sends {BODY} and "
+                "nothing else. Add an action to codegen/overlay.yaml that removes what is not "
+                "to be sent, with its reason and label."
+            )
 
 
 def check_config(path: Path) -> Path:
@@ -231,9 +282,11 @@ def _run_generator(source: Path, config: Path, package: Path) -> None:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        loaded = YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        raise GenerationError(f"{path.name} is not valid YAML: {error}") from error
+        loaded = load(path.read_text("utf-8"))
+    except DocumentError as error:
+        raise GenerationError(f"{path.name} is {error}") from error
+    except OSError as error:
+        raise GenerationError(f"{path}: {error.strerror}") from error
     if not isinstance(loaded, dict):
         raise GenerationError(f"{path.name} holds no mapping")
     return loaded

@@ -75,3 +75,17 @@ def client(connect: Connect) -> Face:
 def wire(connect: Connect, server: FakeServer) -> Face:
     """Give a client over a real socket, on each face in turn."""
     return connect(base_url=server.base_url, transport=None)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pause for no time, and note how long it would have been."""
+    noted: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        noted.append(seconds)
+
+    monkeypatch.setattr("caibo._io.time.sleep", noted.append)
+    monkeypatch.setattr("caibo._io.anyio.sleep", sleep)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    return noted

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
 import caibo
+from caibo.testing import FakeCaibo
 
 
 class Face:
@@ -36,6 +38,25 @@ class Face:
         update: caibo.Update = self.wait(self.caibo.customers.replace, id, document)
         return update
 
+    def plan(self, id: Any, /, **options: Any) -> caibo.Plan:
+        plan: caibo.Plan = self.wait(self.caibo.customers.plan, id, **options)
+        return plan
+
+    def apply(self, plan: Any, /, **options: Any) -> caibo.Update:
+        update: caibo.Update = self.wait(self.caibo.customers.apply, plan, **options)
+        return update
+
+    @contextmanager
+    def edit(self, id: Any, /, **options: Any) -> Iterator[caibo.Draft]:
+        manager = self.caibo.customers.edit(id, **options)
+        if isinstance(manager, AbstractContextManager):
+            with manager as draft:
+                yield draft
+        else:
+            assert self._portal is not None
+            with self._portal.wrap_async_context_manager(manager) as draft:
+                yield draft
+
     def close(self) -> None:
         self.wait(self.caibo.close)
 
@@ -47,3 +68,8 @@ class Face:
 
 #: Makes a client with the options of `Caibo`: the fixture `connect`.
 Connect = Callable[..., Face]
+
+
+def methods(fake: FakeCaibo) -> list[str]:
+    """Name the methods of the requests that reached a gateway."""
+    return [request.method for request in fake.requests]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -64,9 +65,11 @@ class RawServer:
         requests: the heads of the requests that arrived.
         closing: set when the test is over, for whoever drips.
         base_url: where it listens.
+        tls: makes it speak TLS.
     """
 
     base_url: str
+    tls: ssl.SSLContext | None = None
 
     def __init__(self, *replies: bytes | Callable[[socket.socket], object]) -> None:
         self.replies = list(replies)
@@ -81,7 +84,8 @@ class RawServer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._start(self._accept, listener)
             try:
-                self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+                scheme = "http" if self.tls is None else "https"
+                self.base_url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
                 yield {"base_url": self.base_url, "transport": None}
             finally:
                 self.closing.set()
@@ -102,17 +106,24 @@ class RawServer:
                 self._start(self._converse, self._connections[-1])
 
     def _converse(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            head = read_request(connection)
+        with suppress(OSError), self._secured(connection) as peer:
+            head = read_request(peer)
             if head is not None:
                 reply = self.replies[min(len(self.requests), len(self.replies) - 1)]
                 self.requests.append(head)
                 if isinstance(reply, bytes):
-                    connection.sendall(reply)
+                    peer.sendall(reply)
                 else:
-                    reply(connection)
+                    reply(peer)
                 with suppress(OSError):
-                    connection.shutdown(socket.SHUT_WR)
+                    peer.shutdown(socket.SHUT_WR)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self.tls is None:
+            return connection
+        secured = self.tls.wrap_socket(connection, server_side=True)
+        self._connections.append(secured)
+        return secured
 
 
 def read_request(connection: socket.socket) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -269,3 +270,15 @@ class TestIds:
         call(client, id)
 
         assert {request.path for request in fake.requests} == {f"/customers/{number}"}
+
+
+def test_a_problem_crosses_process_borders_without_its_suggestion(client: Face) -> None:
+    """The suggestion may hold the caller's own data, such as an address."""
+    with pytest.raises(caibo.InvalidChangesError) as caught:
+        client.update(1, address={"street": "1 New Street"})
+
+    again = pickle.loads(pickle.dumps(caught.value))
+
+    assert str(again) == str(caught.value)
+    assert caught.value.problems[0].suggestion == "1 New Street"
+    assert again.problems[0].suggestion is None

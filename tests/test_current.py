@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 
 import caibo
 from caibo.testing import FakeCaibo
 
 TEXT = '{"id":16772748432912191,"name":"A","email":"a@b.c","phone":null,"class":[100.00,1E400]}'
 ID = 16772748432912191
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 @pytest.fixture(params=["Customer", "Document", "dict"])

@@ -65,6 +65,16 @@ class TestConnections:
         assert b"no body" not in answer
         assert b"HTTP/1.1 404 Not Found\r\n" in answer
 
+    @pytest.mark.parametrize("method", ["TRACE", "QUERY", "BREW"])
+    def test_a_method_that_nobody_knows_arrives(
+        self, fake: FakeCaibo, server: FakeServer, method: str
+    ) -> None:
+        """The gateway itself answers it, as it does in memory."""
+        response = httpx.request(method, f"{server.base_url}/customers/1")
+
+        assert (response.status_code, response.headers["Allow"]) == (405, "GET, PUT")
+        assert [request.method for request in fake.requests] == [method]
+
     @pytest.mark.parametrize("at", ["before-body", "mid-body"])
     def test_a_connection_is_reset(
         self, fake: FakeCaibo, server: FakeServer, at: Literal["before-body", "mid-body"]

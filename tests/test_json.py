@@ -69,3 +69,11 @@ def test_a_body_without_end_is_no_json() -> None:
 
     with pytest.raises(ValueError, match="nested too deeply"):
         _ = request.json
+
+
+def test_more_after_a_value_is_no_json() -> None:
+    """A body is one value."""
+    request = Request("PUT", "/", Headers(), b"1 2")
+
+    with pytest.raises(ValueError, match="more after the value"):
+        request.json  # noqa: B018

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from faces import Connect
+from faces import Connect, methods
 from scripted import ID, PERSON, RECORD, RawServer, Script, answer, framed
 
 import caibo
@@ -36,10 +36,6 @@ def login(fake: FakeCaibo) -> caibo.Login:
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda *_: 0.0)
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
 
 
 def in_threads(work: Callable[[], Any]) -> list[Any]:

@@ -57,15 +57,29 @@ class TestWriting:
 
         assert update.customer.total_deposits == 5
 
-    def test_a_lost_answer_is_an_unknown_outcome(self, client: Face, fake: FakeCaibo) -> None:
-        """As after an update."""
+    def test_a_lost_answer_is_looked_up(self, client: Face, fake: FakeCaibo) -> None:
+        """The record read back is what was sent, so it landed."""
         fake.add_customer(id=ID)
         fake.lose_response("PUT")
 
-        with pytest.raises(caibo.UnknownOutcomeError):
+        update = client.replace(ID, WHOLE)
+
+        assert [request.method for request in fake.requests] == ["PUT", "GET"]
+        assert (update.outcome, update.customer.name) == ("confirmed", WHOLE["name"])
+
+    def test_a_write_that_did_not_land_is_not_sent_again(
+        self, client: Face, fake: FakeCaibo
+    ) -> None:
+        """Nobody knows what the record was before, so nobody can tell who changed it."""
+        fake.add_customer(id=ID)
+        fake.lose_response("PUT", applied=False)
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="is not what was sent") as caught:
             client.replace(ID, WHOLE)
 
-        assert len(fake.requests) == 1
+        assert [request.method for request in fake.requests] == ["PUT", "GET"]
+        assert (caught.value.plan, caught.value.sent) == (None, {})
+        assert caught.value.last_seen is not None
 
 
 class TestRefusals:

@@ -7,14 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 
 import caibo
-from caibo.testing import FakeCaibo
-
-
-def methods(fake: FakeCaibo) -> list[str]:
-    return [request.method for request in fake.requests]
+from caibo.testing import FakeCaibo, Request
 
 
 @pytest.fixture
@@ -158,10 +154,11 @@ class TestResult:
         }
 
     def test_it_tells_how_it_went(self, client: Face, fake: FakeCaibo, id: int) -> None:
-        """One write, accepted, quoted by the id of its answer, and nobody was kept out."""
+        """One write, accepted, quoted by the id of its answer; others of this client waited."""
         update = client.update(id, phone=None)
 
-        assert (update.outcome, update.protection, update.attempts) == ("accepted", "none", 1)
+        assert (update.outcome, update.attempts) == ("accepted", 1)
+        assert update.protection == "local-lock"
         assert update.request_id == "fake-000002"
         assert update.race_window is not None
         assert update.race_window >= 0
@@ -253,28 +250,120 @@ class TestAnsweredRecord:
 
 
 class TestLostAnswers:
-    def test_a_lost_answer_to_the_write_is_an_unknown_outcome(
-        self, client: Face, fake: FakeCaibo, id: int
-    ) -> None:
-        """The message says that it may have happened, and the write is not repeated."""
+    def test_a_write_that_landed_is_confirmed(self, client: Face, fake: FakeCaibo, id: int) -> None:
+        """Read back, the record has the new value; it is not sent again."""
         fake.lose_response("PUT")
 
-        with pytest.raises(caibo.UnknownOutcomeError, match="may or may not") as caught:
-            client.update(id, phone=None)
+        update = client.update(id, phone=None)
 
-        assert (caught.value.attempts, methods(fake)) == (1, ["GET", "PUT"])
-        assert isinstance(caught.value.__cause__, caibo.TransportError)
+        assert methods(fake) == ["GET", "PUT", "GET"]
+        assert (update.outcome, update.attempts, list(update.changes)) == (
+            "confirmed",
+            1,
+            ["phone"],
+        )
 
-    def test_an_unreadable_answer_to_the_write_is_one_too(
+    def test_a_write_that_landed_respelt_is_normalised(
         self, client: Face, fake: FakeCaibo, id: int
     ) -> None:
-        """Its status came; whether all is well did not."""
-        fake.garble_next("gzip", method="PUT")
+        """It is the same number."""
+        fake.normalise("phone", lambda phone: phone.replace(" ", ""))
+        fake.lose_response("PUT")
 
-        with pytest.raises(caibo.UnknownOutcomeError):
-            client.update(id, phone=None)
+        update = client.update(id, phone="+1 202 555 0199")
 
-        assert fake.document(id)["phone"] is None
+        assert (update.outcome, update.customer.phone) == ("normalised", "+12025550199")
+
+    def test_a_write_that_did_not_land_is_merged_anew(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Onto what is there by then: somebody else's new address survives."""
+        fake.lose_response("PUT", applied=False)
+        seen: list[str] = []
+
+        def move(request: Request) -> None:
+            seen.append(request.method)
+            if seen == ["GET", "PUT"]:
+                fake.change(id, address="1 Other Street")
+
+        fake.on_request = move
+        update = client.update(id, phone=None)
+
+        assert methods(fake) == ["GET", "PUT", "GET", "PUT"]
+        assert (update.outcome, update.attempts) == ("accepted", 2)
+        assert fake.document(id)["address"] == "1 Other Street"
+
+    def test_a_late_landing_is_seen_before_the_second_write(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """It may land between the read back and the next one: nothing is left to write then."""
+        fake.fail_next(412, method="PUT")
+        fake.etags = True
+        fake.on_request = lambda r: fake.change(id, phone="1") if r.method == "PUT" else None
+
+        update = client.update(id, phone="1")
+
+        assert methods(fake) == ["GET", "PUT", "GET"]
+        assert update.outcome == "confirmed"
+
+    def test_someone_elses_value_leaves_the_outcome_unknown(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Whether ours landed before theirs cannot be seen."""
+        fake.lose_response("PUT")
+        fake.change_after_write(id, phone="+19995550100")
+
+        with pytest.raises(
+            caibo.UnknownOutcomeError, match="neither the old nor the new"
+        ) as caught:
+            client.update(id, phone="+12025550199")
+
+        assert methods(fake) == ["GET", "PUT", "GET"]
+        assert caught.value.sent == {"phone": "'+…'"}
+        assert caught.value.last_seen is not None
+        assert caught.value.last_seen.phone == "+19995550100"
+        assert "5550" not in str(caught.value) + repr(caught.value)
+        assert isinstance(caught.value.__cause__, caibo.TransportError)
+
+    def test_a_record_that_cannot_be_read_back_leaves_it_unknown_too(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """Such as at a deployment without a read endpoint; the plan says how to resume."""
+        record = fake.document(id)
+        fake.has_read = False
+        fake.lose_response("PUT")
+        client = connect()
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="reading back failed") as caught:
+            client.update(id, current=record, phone=None)
+
+        assert methods(fake) == ["PUT", "GET"]
+        fake.has_read = True
+        assert caught.value.plan is not None
+        assert client.apply(caught.value.plan).outcome == "already-applied"
+
+    def test_a_failing_gateway_is_told_from_a_lost_answer(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """It answered each time, and the record is as before."""
+        fake.fail_next(500, method="PUT", times=3)
+
+        with pytest.raises(caibo.ServerError, match="nothing was written") as caught:
+            connect(max_retries=2).update(id, phone=None)
+
+        assert methods(fake) == ["GET", "PUT"] * 3 + ["GET"]
+        assert caught.value.status == 500
+
+    def test_an_answer_lost_each_time_stays_unknown(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """The record has the old value, and the last write may still arrive."""
+        fake.lose_response("PUT", applied=False, times=2)
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="may still arrive") as caught:
+            connect(max_retries=1).update(id, phone=None)
+
+        assert (caught.value.attempts, fake.document(id)["phone"]) == (2, "+12025550143")
 
     def test_a_write_that_never_left_is_no_unknown_outcome(
         self, connect: Connect, fake: FakeCaibo, id: int
@@ -287,3 +376,58 @@ class TestLostAnswers:
             client.update(id, phone=None)
 
         assert (caught.value.request_sent, methods(fake)) == ("no", ["GET"])
+
+    def test_an_unknown_outcome_crosses_process_borders_without_the_customer(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """A pickle has the masked values only."""
+        fake.lose_response("PUT")
+        fake.change_after_write(id, phone="+19995550100")
+        with pytest.raises(caibo.UnknownOutcomeError) as caught:
+            connect().update(id, phone="+12025550199")
+
+        stored = pickle.dumps(caught.value)
+
+        assert b"555" not in stored
+        again = pickle.loads(stored)
+        assert (str(again), again.sent) == (str(caught.value), caught.value.sent)
+        assert (again.last_seen, again.plan) == (None, None)
+
+
+class TestRefusedForNow:
+    def test_a_long_pause_is_followed_by_a_fresh_read(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """By then the merged record is old, and a change made meanwhile would be lost."""
+        fake.fail_next(429, headers={"Retry-After": "1"}, method="PUT")
+        puts: list[Request] = []
+
+        def move(request: Request) -> None:
+            if request.method == "PUT" and not puts:
+                puts.append(request)
+                fake.change(id, address="1 Other Street")
+
+        fake.on_request = move
+        update = connect(max_base_age=0.5).update(id, phone=None)
+
+        assert methods(fake) == ["GET", "PUT", "GET", "PUT"]
+        assert (update.attempts, fake.document(id)["address"]) == (2, "1 Other Street")
+
+    def test_a_short_one_is_not(self, connect: Connect, fake: FakeCaibo, id: int) -> None:
+        """The record is still as young as `max_base_age` asks for."""
+        fake.fail_next(429, headers={"Retry-After": "0"}, method="PUT")
+
+        update = connect(max_base_age=60).update(id, phone=None)
+
+        assert (methods(fake), update.attempts) == (["GET", "PUT", "PUT"], 2)
+
+    def test_a_record_that_was_handed_over_is_not_read(
+        self, connect: Connect, fake: FakeCaibo, id: int
+    ) -> None:
+        """There may be nothing to read it from."""
+        fake.fail_next(429, headers={"Retry-After": "0"}, method="PUT", times=2)
+
+        with pytest.raises(caibo.RateLimitedError):
+            connect(max_retries=1).update(id, current=fake.document(id), phone=None)
+
+        assert methods(fake) == ["PUT", "PUT"]

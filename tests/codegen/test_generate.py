@@ -172,7 +172,7 @@ def test_a_new_field_stops_until_somebody_rules_on_it(
     )
     before = made(project)
 
-    assert run(project) == 1
+    assert run(project) == generate.DECISION
 
     said = capsys.readouterr().err
     assert "no ruling for vatNumber" in said
@@ -206,7 +206,7 @@ def test_an_action_that_selects_nothing_is_an_error(
     edit("openapi.yaml", "          text/json:", "          text/x-json:")
     before = made(project)
 
-    assert run(project) == 1
+    assert run(project) == generate.DECISION
 
     said = capsys.readouterr().err
     assert "text/json" in said
@@ -228,7 +228,7 @@ def test_an_action_that_does_nothing_is_an_error(
 
     said = capsys.readouterr().err
     assert "'$.components'" in said
-    assert "`update` or `remove`" in said
+    assert "`update` (a mapping) or `remove`" in said
 
 
 def test_a_target_that_is_no_path_is_an_error(
@@ -251,10 +251,257 @@ def test_an_assumption_ends_when_the_vendor_says_it(
     edit("openapi.yaml", path, path + read)
     before = made(project)
 
-    assert run(project) == 1
+    assert run(project) == generate.DECISION
 
     assert "adds get, which the contract now says itself" in capsys.readouterr().err
     assert made(project) == before
+
+
+def ask(project: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Generate where that needs decisions, and give them; the package stays as it was."""
+    before = made(project)
+
+    assert run(project) == generate.DECISION == 4
+
+    assert made(project) == before
+    heading, *decisions = capsys.readouterr().err.splitlines()
+    assert heading == "generate: a decision is needed:"
+    return decisions
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "paths:\n",
+            "paths:\n  /auth/login:\n    post: {}\n",
+            "'$.paths' adds /auth/login, which the contract now says itself: ",
+        ),
+        (
+            "  schemas:\n",
+            "  schemas:\n    LoginRequest:\n      type: object\n",
+            "'$.components.schemas' adds LoginRequest, which the contract now says itself: ",
+        ),
+        (
+            "  schemas:\n",
+            "  securitySchemes:\n    Token:\n      type: http\n      scheme: bearer\n  schemas:\n",
+            "'$.components' adds securitySchemes, which the contract now says itself: ",
+        ),
+        (
+            "        ownerId:\n",
+            "        ownerId:\n          nullable: true\n",
+            "properties.ownerId' adds nullable, which the contract now says itself: the same.",
+        ),
+        (
+            "        ownerId:\n",
+            "        ownerId:\n          nullable: false\n",
+            "ownerId' adds nullable, which the contract now says itself: false, we say true.",
+        ),
+        (
+            "        name:\n",
+            "        name:\n          readOnly: false\n",
+            "properties.name' adds readOnly, which the contract now says itself: the same.",
+        ),
+        (
+            "        phone:\n",
+            "        phone:\n          readOnly: true\n",
+            "phone' adds readOnly, which the contract now says itself: true, we say false.",
+        ),
+        # The label of this one is `contradiction`, which is about something else.
+        (
+            "        address:\n",
+            "        address:\n          readOnly: true\n",
+            "address' adds readOnly, which the contract now says itself: true, we say false.",
+        ),
+        (
+            "      requestBody:\n",
+            "      requestBody:\n        required: true\n",
+            'put.requestBody" adds required, which the contract now says itself: the same.',
+        ),
+        (
+            "    put:\n",
+            "    put:\n      operationId: updateCustomer\n",
+            'put" adds operationId, which the contract now says itself: "updateCustomer", ',
+        ),
+    ],
+)
+def test_what_the_vendor_has_documented_meanwhile_is_asked(
+    project: Path,
+    edit: Edit,
+    old: str,
+    new: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever the label: what an action adds must still be missing, or somebody decides."""
+    edit("openapi.yaml", old, new)
+
+    [decision] = ask(project, capsys)
+
+    assert said in decision
+    assert "Look at openapi.yaml, then remove that from the action" in decision
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("security: []\n", "security: [Token: []]\n", "security: [], and the contract now says [{"),
+        ("security: []\n", "", "to replace security: [], and the contract now says nothing"),
+        (
+            "additionalProperties: false",
+            "additionalProperties: true",
+            "to replace additionalProperties: false, and the contract now says true",
+        ),
+    ],
+)
+def test_what_an_action_replaces_must_be_as_it_was(
+    project: Path,
+    edit: Edit,
+    old: str,
+    new: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A contradiction is between two statements; when one is another, we choose again."""
+    edit("openapi.yaml", old, new)
+
+    [decision] = ask(project, capsys)
+
+    assert said in decision
+    assert "`x-replaces`" in decision
+
+
+def test_an_action_may_replace_what_it_names(project: Path, edit: Edit) -> None:
+    """Told that the vendor is wrong, the generation goes on."""
+    edit("openapi.yaml", "        phone:\n", "        phone:\n          readOnly: true\n")
+    edit(
+        "codegen/overlay.yaml",
+        "  - target: $.components.schemas.Client.properties.phone\n",
+        "  - target: $.components.schemas.Client.properties.phone\n"
+        "    x-replaces: {readOnly: true}\n",
+    )
+
+    assert run(project) == 0
+
+
+def test_a_field_that_the_vendor_removes_is_asked(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ruling that is left behind says which field is gone."""
+    edit(
+        "openapi.yaml",
+        "        memberId:\n          maxLength: 50\n          minLength: 0\n"
+        "          type: string\n          nullable: true\n",
+        "",
+    )
+
+    [decision] = ask(project, capsys)
+
+    assert "Client.properties.memberId' selects nothing" in decision
+
+
+def test_a_path_that_the_vendor_renames_is_asked(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every action on the old path is named, and what is left of the write."""
+    edit("openapi.yaml", "  /customers/{id}:\n", "  /clients/{id}:\n")
+
+    decisions = ask(project, capsys)
+
+    assert sum("selects nothing" in decision for decision in decisions) == 6
+    assert "application/json-patch+json, application/json, text/json" in decisions[-1]
+
+
+def test_one_more_media_type_is_asked(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The generated client would send the last one in silence."""
+    edit(
+        "openapi.yaml",
+        "          application/*+json:\n",
+        "          application/vnd.caibo+json:\n            schema: {}\n"
+        "          application/*+json:\n",
+    )
+
+    [decision] = ask(project, capsys)
+
+    assert "has application/json, application/vnd.caibo+json: the client sends" in decision
+
+
+def test_a_schema_that_the_vendor_renames_is_asked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the schema of a customer there is no traceback either."""
+    path = project / "openapi.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(
+        text.replace("    Client:\n", "    Customer:\n").replace(
+            "schemas/Client", "schemas/Customer"
+        )
+    )
+
+    decisions = ask(project, capsys)
+
+    assert len(decisions) == 13
+    assert all("selects nothing" in decision for decision in decisions)
+
+
+def test_all_decisions_are_asked_at_once(
+    project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who decides does not have to run the generation once for each of them."""
+    edit("openapi.yaml", "        phone:\n", "        vat: {}\n        tax: {}\n        phone:\n")
+    edit("openapi.yaml", "          text/json:", "          text/x-json:")
+    edit("openapi.yaml", "    put:\n", "    put:\n      summary: x\n")
+
+    decisions = ask(project, capsys)
+
+    for decision, said in zip(
+        decisions,
+        [
+            "['text/json']\" selects nothing",
+            '.put" adds summary, which the contract now says itself',
+            "no ruling for vat",
+            "no ruling for tax",
+            "has application/json, text/x-json",
+        ],
+        strict=True,
+    ):
+        assert said in decision
+
+
+def test_a_date_stays_the_text_that_it_is(project: Path, edit: Edit) -> None:
+    """YAML reads an unquoted date as one, which JSON has not."""
+    edit(
+        "openapi.yaml",
+        "          format: date-time\n",
+        "          format: date-time\n          example: 2024-03-05\n",
+    )
+
+    assert run(project) == 0
+
+    packaged = json.loads(made(project)["openapi.json"])
+    created = packaged["components"]["schemas"]["Client"]["properties"]["createDate"]
+    assert created["example"] == "2024-03-05"
+
+
+def test_a_status_may_come_unquoted(project: Path, edit: Edit) -> None:
+    """In YAML that is a number; the package is the same."""
+    edit("openapi.yaml", "'404'", "404")
+
+    assert run(project, "check") == 0
+
+
+@pytest.mark.parametrize("name", ["openapi.yaml", "codegen/overlay.yaml", "codegen/config.yaml"])
+def test_a_missing_file_is_named(
+    project: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is none of this project is no traceback."""
+    (project / name).unlink()
+
+    assert run(project) == 1
+
+    assert f"{project / name}: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("old", ["    x-label: assumption\n", "    description: In the path"])
@@ -297,12 +544,12 @@ def test_what_the_generator_only_warns_of_is_an_error(
     """An endpoint that the generator would drop with a warning stops the run."""
     edit(
         "codegen/overlay.yaml",
-        "              application/json:\n"
-        "                schema:\n"
-        "                  $ref: '#/components/schemas/LoginRequest'",
-        "              application/xml:\n"
-        "                schema:\n"
-        "                  $ref: '#/components/schemas/LoginRequest'",
+        "                application/json:\n"
+        "                  schema:\n"
+        "                    $ref: '#/components/schemas/IssuedToken'",
+        "                application/xml:\n"
+        "                  schema:\n"
+        "                    $ref: '#/components/schemas/IssuedToken'",
     )
     before = made(project)
 

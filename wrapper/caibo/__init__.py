@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from caibo._customers import AsyncCustomers as AsyncCustomers
     from caibo._customers import Customers as Customers
     from caibo._document import Document as Document
+    from caibo._drafts import Draft as Draft
     from caibo._errors import APIError as APIError
     from caibo._errors import AuthenticationError as AuthenticationError
     from caibo._errors import BadRequestError as BadRequestError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from caibo._errors import ConflictError as ConflictError
     from caibo._errors import DeadlineExceededError as DeadlineExceededError
     from caibo._errors import InvalidChangesError as InvalidChangesError
+    from caibo._errors import LockError as LockError
     from caibo._errors import MalformedResponseError as MalformedResponseError
     from caibo._errors import NotFoundError as NotFoundError
     from caibo._errors import OverwrittenError as OverwrittenError
@@ -46,6 +48,13 @@ if TYPE_CHECKING:
     from caibo._errors import ServerError as ServerError
     from caibo._errors import TransportError as TransportError
     from caibo._errors import UnknownOutcomeError as UnknownOutcomeError
+    from caibo._errors import WriteStoppedError as WriteStoppedError
+    from caibo._events import Event as Event
+    from caibo._events import Observer as Observer
+    from caibo._events import WriteFailed as WriteFailed
+    from caibo._events import WriteFinished as WriteFinished
+    from caibo._events import WriteIntended as WriteIntended
+    from caibo._plans import Plan as Plan
     from caibo._records import Change as Change
     from caibo._records import Customer as Customer
     from caibo._records import CustomerChanges as CustomerChanges
@@ -65,6 +74,7 @@ _HOME = {
     "_client": ("AsyncCaibo", "Caibo"),
     "_customers": ("AsyncCustomers", "Customers"),
     "_document": ("Document",),
+    "_drafts": ("Draft",),
     "_errors": (
         "APIError",
         "AuthenticationError",
@@ -74,6 +84,7 @@ _HOME = {
         "ConflictError",
         "DeadlineExceededError",
         "InvalidChangesError",
+        "LockError",
         "MalformedResponseError",
         "NotFoundError",
         "OverwrittenError",
@@ -84,7 +95,10 @@ _HOME = {
         "ServerError",
         "TransportError",
         "UnknownOutcomeError",
+        "WriteStoppedError",
     ),
+    "_events": ("Event", "Observer", "WriteFailed", "WriteFinished", "WriteIntended"),
+    "_plans": ("Plan",),
     "_records": ("Change", "Customer", "CustomerChanges", "Update"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

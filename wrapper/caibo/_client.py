@@ -6,8 +6,9 @@ import ipaddress
 import os
 import ssl
 import sys
+from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 import httpx
 from caibo_api import Client as APIClient
@@ -15,10 +16,13 @@ from caibo_api import Client as APIClient
 import caibo
 from caibo._auth import ApiKey, BearerToken, Mode, TokenProvider, header_value
 from caibo._customers import AsyncCustomers, Customers
+from caibo._drivers import AsyncDriver, AsyncLockProvider, Driver, LockProvider
 from caibo._errors import ConfigurationError
+from caibo._events import Observer
 from caibo._io import AsyncHTTP, SyncHTTP
-from caibo._retry import Policy
+from caibo._retry import Limit, Policy
 from caibo._rules import contract
+from caibo._updates import Confirm, Settings
 
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
@@ -27,6 +31,7 @@ class _Settings:
     """What both clients are built from; the one place where the options are written."""
 
     _policy: Policy
+    _settings: Settings
 
     def __init__(
         self,
@@ -38,7 +43,12 @@ class _Settings:
         timeout: float = 10.0,
         deadline: float = 60.0,
         max_retries: int = 2,
+        confirm: Confirm = False,
         validate: bool = True,
+        max_base_age: float = 1.0,
+        observers: Sequence[Observer] = (),
+        rate_limit: float | None = None,
+        lock: LockProvider | AsyncLockProvider | None = None,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._auth = _credential(api_key, access_token, auth)
@@ -49,8 +59,20 @@ class _Settings:
             timeout=_seconds("timeout", timeout),
             deadline=_seconds("deadline", deadline),
             max_retries=_count("max_retries", max_retries),
+            limit=None if rate_limit is None else Limit(_rate(rate_limit)),
         )
-        self._validate = validate
+        self._settings = Settings(
+            validate=validate,
+            confirm=confirm,
+            max_base_age=_age(max_base_age),
+            deadline=self._policy.deadline,
+        )
+        self._settings.settle(confirm)
+        self._observers = tuple(observers)
+        self._lock = lock
+        for hook in (*self._observers, *([] if lock is None else [lock])):
+            if not callable(hook):
+                raise ConfigurationError("observers and lock must be callable")
         try:
             self._open(transport)
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
@@ -112,7 +134,19 @@ class Caibo(_Settings):
             renewals, pauses and retries included.
         max_retries: how often a request is sent again, where that cannot apply a
             write twice.
+        confirm: read back after each `update`, `apply` and `edit`, at once or after
+            so many seconds; see `Customers.update`.
         validate: hold changes against the contract's limits before sending them.
+        max_base_age: seconds after which `edit` and `apply` read again before they
+            write, and after which a write that has to be sent again is merged anew.
+        observers: called with each `WriteIntended`, `WriteFinished` and
+            `WriteFailed`, in their order; one that raises before the write stops it.
+            In `AsyncCaibo` they may be async.
+        rate_limit: how many requests this client sends in any second, retries
+            included and logins not; callers wait in the order in which they came.
+        lock: called with a customer id, gives a context manager (`AsyncCaibo`: an
+            async one) that is entered around each update, to keep other processes
+            out; see `docs/concurrency.md`.
         transport: an httpx transport instead of the network, for tests.
 
     Raises:
@@ -121,14 +155,15 @@ class Caibo(_Settings):
 
     Example:
         >>> with caibo.Caibo(api_key="caibo_test_sk_0123") as client:
-        ...     client.customers.update(12345, email="new@example.com")
+        ...     update = client.customers.update(12345, email="new@example.com")
     """
 
     def _open(self, transport: Any) -> None:
         if not isinstance(transport, httpx.BaseTransport | None):
             raise ConfigurationError("transport: Caibo needs an httpx.BaseTransport")
         self._http = SyncHTTP(self._policy, **self._http_options(transport))
-        self.customers = Customers(self._http, validate=self._validate)
+        driver = Driver(self._http, self._observers, cast("LockProvider | None", self._lock))
+        self.customers = Customers(driver, self._settings)
 
     @cached_property
     def api(self) -> APIClient:
@@ -157,14 +192,16 @@ class AsyncCaibo(_Settings):
 
     Example:
         >>> async with caibo.AsyncCaibo(api_key="caibo_test_sk_0123") as client:
-        ...     await client.customers.update(12345, email="new@example.com")
+        ...     update = await client.customers.update(12345, email="new@example.com")
     """
 
     def _open(self, transport: Any) -> None:
         if not isinstance(transport, httpx.AsyncBaseTransport | None):
             raise ConfigurationError("transport: AsyncCaibo needs an httpx.AsyncBaseTransport")
         self._http = AsyncHTTP(self._policy, **self._http_options(transport))
-        self.customers = AsyncCustomers(self._http, validate=self._validate)
+        lock = cast("AsyncLockProvider | None", self._lock)
+        driver = AsyncDriver(self._http, self._observers, lock)
+        self.customers = AsyncCustomers(driver, self._settings)
 
     @cached_property
     def api(self) -> APIClient:
@@ -247,6 +284,17 @@ def _server() -> str:
 def _seconds(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _A_DAY:
         raise ConfigurationError(f"{name} must be a positive number of seconds, at most a day")
+    return float(value)
+
+
+def _age(value: float) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds("max_base_age", value)
+
+
+def _rate(value: float) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 1 / _A_DAY <= value <= 1_000_000:
+        raise ConfigurationError("rate_limit must be a positive number of requests a second")
     return float(value)
 
 

@@ -1,47 +1,24 @@
-r"""The customers' vocabulary: one flow for each verb, and the two faces over them.
+r"""The customers' vocabulary: two faces, a line a method, over one flow for each verb.
 
 Customers.update(12345, **changes)          AsyncCustomers.update(12345, **changes)
-  return run(http, _update(...))              return await arun(http, _update(...))
-                  \                              /
-                   _update: decides, yields calls, never waits
+  return self._run(updates.update(…))         return await self._run(updates.update(…))
+                         \                       /
+                          caibo._updates.update: decides, yields steps, never waits
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Unpack
 
-import httpx
-from caibo_api.api.customers import get_customer, replace_customer
-
-from caibo._document import Document
-from caibo._errors import (
-    APIError,
-    InvalidChangesError,
-    MalformedResponseError,
-    TransportError,
-    UnknownOutcomeError,
-)
-from caibo._flow import Flow, body, call
-from caibo._io import AsyncHTTP, SyncHTTP, arun, run
-from caibo._records import Change, Customer, CustomerChanges, Update
-from caibo._responses import request_id
-from caibo._rules import (
-    by_wire_name,
-    check_changes,
-    check_document,
-    check_id,
-    misfit,
-    other_customer,
-)
-
-_NO_READ = (
-    "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "
-    "documents none. If you have the record, pass it: update(…, current=record)."
-)
-
-Record = Customer | Mapping[str, object]
+from caibo import _updates as updates
+from caibo._concurrency import OnConflict
+from caibo._drafts import Draft
+from caibo._drivers import AsyncDriver, Driver
+from caibo._plans import Plan
+from caibo._records import Customer, CustomerChanges, Update
+from caibo._updates import Confirm, Record, Settings, Wanted
 
 
 class Customers:
@@ -50,9 +27,9 @@ class Customers:
     `AsyncCustomers` has the same names, awaited.
     """
 
-    def __init__(self, http: SyncHTTP, *, validate: bool) -> None:
-        self._http = http
-        self._validate = validate
+    def __init__(self, driver: Driver, settings: Settings) -> None:
+        self._run = driver.run
+        self._settings = settings
 
     def get(self, id: int, /) -> Customer:
         """Read a customer.
@@ -73,14 +50,16 @@ class Customers:
         Example:
             >>> customer = client.customers.get(12345)
         """
-        return run(self._http, _get(id))
+        return self._run(updates.get(id))
 
     def update(
         self,
         id: int,
         /,
         *,
+        expect: Mapping[str, object] | None = None,
         current: Record | None = None,
+        confirm: Confirm | None = None,
         extra: Mapping[str, object] | None = None,
         **changes: Unpack[CustomerChanges],
     ) -> Update:
@@ -89,17 +68,28 @@ class Customers:
         Without an ETag, which the vendor does not document, no client can keep
         another writer out: a change that lands between our read and our write is
         overwritten unseen.  That window is kept small and reported as
-        ``Update.race_window``.
+        ``Update.race_window``.  Updates of one customer through one client queue.
+        If a read does carry an ETag, If-Match goes with the write.
 
         A field that is left out stays as it is, `None` clears it, a value sets
         it.  Members that nobody addressed go back with the very text in which
         they came.  One update is two requests; one that changes nothing is one.
 
+        When the answer to the write is lost, the record is read back: where the
+        new values are there, the update succeeded; where the old ones are, it is
+        merged and sent again.
+
         Args:
             id: the customer id, an int64.
+            expect: what the record just read has to say, by field name (wire names
+                outside the contract); absent and null are the same.
             current: a record to merge onto instead of reading: a `Customer`, or a
                 mapping with wire names.  For deployments without a read endpoint.
                 Its age widens the window for lost updates.
+            confirm: read back after the write, at once or after so many seconds;
+                the client's own `confirm` where it is left out.  Costs one read.
+                It sees who overwrites us within that time, and never whom we
+                overwrote.
             extra: members outside the contract, by wire name.  Objects are merged
                 member by member, `None` sets null.
             **changes: `name`, `email`, `address`, `phone`, `member_id`.
@@ -107,11 +97,15 @@ class Customers:
         Raises:
             InvalidChangesError: unknown, server-owned or unfit fields; nothing was
                 sent.
+            ConflictError: the record does not say what `expect` asks for; nothing
+                was written.
+            OverwrittenError: read back, the record has other values.
             MalformedResponseError: the record read cannot be written back; nothing
                 was written.
             BadRequestError: the gateway refused the data, see `field_errors`.
             NotFoundError: no such customer, or no read endpoint.
-            UnknownOutcomeError: the answer to the write was lost.
+            UnknownOutcomeError: the answer to the write was lost, and reading back
+                does not tell.
             CaiboError: everything else that can go wrong, see the tree in
                 `caibo._errors`.
 
@@ -122,13 +116,115 @@ class Customers:
 
         Source: https://docs.caibo.digital, "Update Customer".
         """
-        return run(self._http, _update(id, changes, current, extra, self._validate))
+        wanted = Wanted(id, changes, extra, expect, current)
+        return self._run(updates.update(wanted, self._settings, confirm))
+
+    def plan(
+        self,
+        id: int,
+        /,
+        *,
+        expect: Mapping[str, object] | None = None,
+        current: Record | None = None,
+        extra: Mapping[str, object] | None = None,
+        **changes: Unpack[CustomerChanges],
+    ) -> Plan:
+        """Work out an update and write nothing: for a person to look at, or for later.
+
+        Args:
+            id: the customer id, an int64.
+            expect: what the record has to say when the plan is applied; looked at
+                now as well.
+            current: a record to plan on instead of reading it.
+            extra: members outside the contract, by wire name.
+            **changes: `name`, `email`, `address`, `phone`, `member_id`.
+
+        Raises:
+            InvalidChangesError: unknown, server-owned or unfit fields; nothing was
+                sent.
+            ConflictError: the record does not say what `expect` asks for.
+            MalformedResponseError: the record read cannot be written back.
+            CaiboError: everything else that can go wrong, see the tree in
+                `caibo._errors`.
+
+        Example:
+            >>> plan = client.customers.plan(12345, phone=None)
+            >>> list(plan.changes)
+            ['phone']
+        """
+        wanted = Wanted(id, changes, extra, expect, current)
+        return self._run(updates.plan(wanted, self._settings))
+
+    def apply(
+        self,
+        plan: Plan,
+        /,
+        *,
+        confirm: Confirm | None = None,
+        on_conflict: OnConflict = "raise",
+    ) -> Update:
+        """Write what a plan says, on the record as it is now.
+
+        The record is read again, unless the plan is younger than the client's
+        `max_base_age`, and merged three ways: what others changed meanwhile
+        stays.  A plan that was applied, or whose values the record has, writes
+        nothing: the outcome is "already-applied".
+
+        Args:
+            plan: from `plan`, or from ``Plan.from_json``.
+            confirm: as in `update`.
+            on_conflict: what to do where someone else changed the same field:
+                "raise", take "ours" or "theirs", or call a function with (field,
+                base, theirs, mine) that returns the value.
+
+        Raises:
+            ConflictError: someone else changed the same field, or the record does
+                not say what the plan expects; nothing was written.
+            CaiboError: everything that `update` raises.
+
+        Example:
+            >>> plan = client.customers.plan(12345, phone=None)
+            >>> update = client.customers.apply(plan)
+            >>> update.outcome
+            'accepted'
+        """
+        return self._run(updates.apply(plan, self._settings, confirm, on_conflict))
+
+    @contextmanager
+    def edit(
+        self, id: int, /, *, confirm: Confirm | None = None, on_conflict: OnConflict = "raise"
+    ) -> Generator[Draft]:
+        """Give a customer to assign to, and write the differences when the block ends.
+
+        Nothing is written when the block raises, or when nothing differs.  Where
+        the block took longer than the client's `max_base_age`, the record is read
+        again and merged three ways: what others changed meanwhile stays.
+
+        Args:
+            id: the customer id, an int64.
+            confirm: as in `update`.
+            on_conflict: as in `apply`.
+
+        Raises:
+            ConflictError: someone else changed the same field; nothing was written.
+            CaiboError: everything that `update` raises, on the way in or out.
+
+        Example:
+            >>> with client.customers.edit(12345) as draft:
+            ...     draft.phone = None
+            >>> list(draft.update.changes)
+            ['phone']
+        """
+        edit = self._run(updates.begin_edit(id, self._settings, confirm, on_conflict))
+        yield Draft(edit)
+        self._run(updates.end_edit(edit, self._settings, confirm, on_conflict))
 
     def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
 
         This is the gateway's own operation.  What an omitted optional member
-        becomes is not documented: take it for lost.
+        becomes is not documented: take it for lost.  Only when the answer is lost
+        is the record read, to see whether it landed.
 
         Args:
             id: the customer id, an int64.
@@ -138,7 +234,8 @@ class Customers:
         Raises:
             InvalidChangesError: no whole record, or beyond the contract's limits;
                 nothing was sent.
-            UnknownOutcomeError: the answer to the write was lost.
+            UnknownOutcomeError: the answer to the write was lost, and the record
+                read back is not what was sent.
             CaiboError: everything else that can go wrong, see the tree in
                 `caibo._errors`.
 
@@ -146,7 +243,7 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        return run(self._http, _replace(id, document, self._validate))
+        return self._run(updates.replace(id, document, self._settings))
 
 
 class AsyncCustomers:
@@ -155,9 +252,9 @@ class AsyncCustomers:
     `Customers` has the same names, not awaited.
     """
 
-    def __init__(self, http: AsyncHTTP, *, validate: bool) -> None:
-        self._http = http
-        self._validate = validate
+    def __init__(self, driver: AsyncDriver, settings: Settings) -> None:
+        self._run = driver.run
+        self._settings = settings
 
     async def get(self, id: int, /) -> Customer:
         """Read a customer.
@@ -178,14 +275,16 @@ class AsyncCustomers:
         Example:
             >>> customer = await client.customers.get(12345)
         """
-        return await arun(self._http, _get(id))
+        return await self._run(updates.get(id))
 
     async def update(
         self,
         id: int,
         /,
         *,
+        expect: Mapping[str, object] | None = None,
         current: Record | None = None,
+        confirm: Confirm | None = None,
         extra: Mapping[str, object] | None = None,
         **changes: Unpack[CustomerChanges],
     ) -> Update:
@@ -194,17 +293,28 @@ class AsyncCustomers:
         Without an ETag, which the vendor does not document, no client can keep
         another writer out: a change that lands between our read and our write is
         overwritten unseen.  That window is kept small and reported as
-        ``Update.race_window``.
+        ``Update.race_window``.  Updates of one customer through one client queue.
+        If a read does carry an ETag, If-Match goes with the write.
 
         A field that is left out stays as it is, `None` clears it, a value sets
         it.  Members that nobody addressed go back with the very text in which
         they came.  One update is two requests; one that changes nothing is one.
 
+        When the answer to the write is lost, the record is read back: where the
+        new values are there, the update succeeded; where the old ones are, it is
+        merged and sent again.
+
         Args:
             id: the customer id, an int64.
+            expect: what the record just read has to say, by field name (wire names
+                outside the contract); absent and null are the same.
             current: a record to merge onto instead of reading: a `Customer`, or a
                 mapping with wire names.  For deployments without a read endpoint.
                 Its age widens the window for lost updates.
+            confirm: read back after the write, at once or after so many seconds;
+                the client's own `confirm` where it is left out.  Costs one read.
+                It sees who overwrites us within that time, and never whom we
+                overwrote.
             extra: members outside the contract, by wire name.  Objects are merged
                 member by member, `None` sets null.
             **changes: `name`, `email`, `address`, `phone`, `member_id`.
@@ -212,11 +322,15 @@ class AsyncCustomers:
         Raises:
             InvalidChangesError: unknown, server-owned or unfit fields; nothing was
                 sent.
+            ConflictError: the record does not say what `expect` asks for; nothing
+                was written.
+            OverwrittenError: read back, the record has other values.
             MalformedResponseError: the record read cannot be written back; nothing
                 was written.
             BadRequestError: the gateway refused the data, see `field_errors`.
             NotFoundError: no such customer, or no read endpoint.
-            UnknownOutcomeError: the answer to the write was lost.
+            UnknownOutcomeError: the answer to the write was lost, and reading back
+                does not tell.
             CaiboError: everything else that can go wrong, see the tree in
                 `caibo._errors`.
 
@@ -227,13 +341,115 @@ class AsyncCustomers:
 
         Source: https://docs.caibo.digital, "Update Customer".
         """
-        return await arun(self._http, _update(id, changes, current, extra, self._validate))
+        wanted = Wanted(id, changes, extra, expect, current)
+        return await self._run(updates.update(wanted, self._settings, confirm))
+
+    async def plan(
+        self,
+        id: int,
+        /,
+        *,
+        expect: Mapping[str, object] | None = None,
+        current: Record | None = None,
+        extra: Mapping[str, object] | None = None,
+        **changes: Unpack[CustomerChanges],
+    ) -> Plan:
+        """Work out an update and write nothing: for a person to look at, or for later.
+
+        Args:
+            id: the customer id, an int64.
+            expect: what the record has to say when the plan is applied; looked at
+                now as well.
+            current: a record to plan on instead of reading it.
+            extra: members outside the contract, by wire name.
+            **changes: `name`, `email`, `address`, `phone`, `member_id`.
+
+        Raises:
+            InvalidChangesError: unknown, server-owned or unfit fields; nothing was
+                sent.
+            ConflictError: the record does not say what `expect` asks for.
+            MalformedResponseError: the record read cannot be written back.
+            CaiboError: everything else that can go wrong, see the tree in
+                `caibo._errors`.
+
+        Example:
+            >>> plan = await client.customers.plan(12345, phone=None)
+            >>> list(plan.changes)
+            ['phone']
+        """
+        wanted = Wanted(id, changes, extra, expect, current)
+        return await self._run(updates.plan(wanted, self._settings))
+
+    async def apply(
+        self,
+        plan: Plan,
+        /,
+        *,
+        confirm: Confirm | None = None,
+        on_conflict: OnConflict = "raise",
+    ) -> Update:
+        """Write what a plan says, on the record as it is now.
+
+        The record is read again, unless the plan is younger than the client's
+        `max_base_age`, and merged three ways: what others changed meanwhile
+        stays.  A plan that was applied, or whose values the record has, writes
+        nothing: the outcome is "already-applied".
+
+        Args:
+            plan: from `plan`, or from ``Plan.from_json``.
+            confirm: as in `update`.
+            on_conflict: what to do where someone else changed the same field:
+                "raise", take "ours" or "theirs", or call a function with (field,
+                base, theirs, mine) that returns the value.
+
+        Raises:
+            ConflictError: someone else changed the same field, or the record does
+                not say what the plan expects; nothing was written.
+            CaiboError: everything that `update` raises.
+
+        Example:
+            >>> plan = await client.customers.plan(12345, phone=None)
+            >>> update = await client.customers.apply(plan)
+            >>> update.outcome
+            'accepted'
+        """
+        return await self._run(updates.apply(plan, self._settings, confirm, on_conflict))
+
+    @asynccontextmanager
+    async def edit(
+        self, id: int, /, *, confirm: Confirm | None = None, on_conflict: OnConflict = "raise"
+    ) -> AsyncGenerator[Draft]:
+        """Give a customer to assign to, and write the differences when the block ends.
+
+        Nothing is written when the block raises, or when nothing differs.  Where
+        the block took longer than the client's `max_base_age`, the record is read
+        again and merged three ways: what others changed meanwhile stays.
+
+        Args:
+            id: the customer id, an int64.
+            confirm: as in `update`.
+            on_conflict: as in `apply`.
+
+        Raises:
+            ConflictError: someone else changed the same field; nothing was written.
+            CaiboError: everything that `update` raises, on the way in or out.
+
+        Example:
+            >>> async with client.customers.edit(12345) as draft:
+            ...     draft.phone = None
+            >>> list(draft.update.changes)
+            ['phone']
+        """
+        edit = await self._run(updates.begin_edit(id, self._settings, confirm, on_conflict))
+        yield Draft(edit)
+        await self._run(updates.end_edit(edit, self._settings, confirm, on_conflict))
 
     async def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
 
         This is the gateway's own operation.  What an omitted optional member
-        becomes is not documented: take it for lost.
+        becomes is not documented: take it for lost.  Only when the answer is lost
+        is the record read, to see whether it landed.
 
         Args:
             id: the customer id, an int64.
@@ -243,7 +459,8 @@ class AsyncCustomers:
         Raises:
             InvalidChangesError: no whole record, or beyond the contract's limits;
                 nothing was sent.
-            UnknownOutcomeError: the answer to the write was lost.
+            UnknownOutcomeError: the answer to the write was lost, and the record
+                read back is not what was sent.
             CaiboError: everything else that can go wrong, see the tree in
                 `caibo._errors`.
 
@@ -251,148 +468,4 @@ class AsyncCustomers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = await client.customers.replace(12345, document)
         """
-        return await arun(self._http, _replace(id, document, self._validate))
-
-
-def _get(id: int) -> Flow[Customer]:
-    document, _ = yield from _read(check_id(id))
-    return Customer(document)
-
-
-def _update(
-    id: int,
-    changes: CustomerChanges,
-    current: Record | None,
-    extra: Mapping[str, object] | None,
-    validate: bool,
-) -> Flow[Update]:
-    id = check_id(id)
-    addressed = check_changes(dict(changes), extra, validate=validate)
-    read = None
-    if current is None:
-        before, read = yield from _read(id)
-        if found := misfit(before, id, addressed):
-            raise MalformedResponseError(
-                f"the record of customer {id} cannot be written back: {found.field} "
-                f"{found.message}; nothing was written"
-            )
-    else:
-        before = check_document(_mapping(current), what="current", validate=False)
-        if found := misfit(before, id, addressed):
-            raise InvalidChangesError([replace(found, field=f"current[{found.field!r}]")])
-    after = _merge(before, addressed)
-    if after is before:
-        return Update(
-            customer=Customer(before),
-            changes={},
-            outcome="unchanged",
-            request_id=None if read is None else request_id(read),
-            carried=_carried(before, addressed),
-        )
-    written = yield from _write(id, after)
-    return Update(
-        customer=_answered(written, id, after),
-        changes=_changes(before, after, addressed),
-        outcome="accepted",
-        race_window=None if read is None else _seconds_between(read, written),
-        attempts=written.extensions["attempts"],
-        request_id=request_id(written),
-        carried=_carried(before, addressed),
-    )
-
-
-def _replace(id: int, document: Record, validate: bool) -> Flow[Update]:
-    id = check_id(id)
-    whole = check_document(_mapping(document), what="document", validate=validate)
-    written = yield from _write(id, whole)
-    return Update(
-        customer=_answered(written, id, whole),
-        changes={},
-        outcome="accepted",
-        attempts=written.extensions["attempts"],
-        request_id=request_id(written),
-    )
-
-
-def _read(id: int) -> Flow[tuple[Document, httpx.Response]]:
-    try:
-        answer = yield call(get_customer, id)
-    except APIError as error:
-        if error.status in (404, 405, 501):
-            error.hint = _NO_READ
-        raise
-    try:
-        document = Document.parse(answer.content)
-    except ValueError as error:
-        what = str(error) if answer.content else f"{answer.status_code} with an empty body"
-        raise _malformed(answer, f"GET /customers/{id}: no customer record: {what}") from None
-    if other_customer(document, id):
-        raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
-    return document, answer
-
-
-def _write(id: int, document: Document) -> Flow[httpx.Response]:
-    try:
-        return (yield call(replace_customer, id, body=body(document)))
-    except (TransportError, MalformedResponseError) as error:
-        if isinstance(error, TransportError) and error.request_sent == "no":
-            raise
-        raise UnknownOutcomeError(
-            f"{error}\n  The write may or may not have been applied: read customer {id} "
-            "before trying again.",
-            attempts=error.attempts,
-        ) from error
-
-
-def _malformed(answer: httpx.Response, message: str) -> MalformedResponseError:
-    return MalformedResponseError(
-        message, attempts=answer.extensions["attempts"], request_id=request_id(answer)
-    )
-
-
-def _merge(before: Document, addressed: Mapping[str, object]) -> Document:
-    try:
-        return before.merge(addressed)
-    except ValueError as error:  # a member of the record, as `addressed` was checked
-        raise MalformedResponseError(f"the record cannot be merged: {error}") from None
-
-
-def _mapping(record: Record) -> Mapping[str, object]:
-    return record.document if isinstance(record, Customer) else record
-
-
-def _answered(written: httpx.Response, id: int, sent: Document) -> Customer:
-    """Take the gateway's word for the record where it gave the whole one.
-
-    The contract declares no body for 200, so anything may stand there.
-    """
-    try:
-        said = Document.parse(written.content)
-    except ValueError:
-        return Customer(sent)
-    whole = said.keys() >= sent.keys() and misfit(said, id, {}) is None
-    return Customer(said if whole else sent)
-
-
-def _changes(
-    before: Document, after: Document, addressed: Mapping[str, object]
-) -> dict[str, Change]:
-    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
-    known = by_wire_name()
-    return {
-        known[wire.lower()].name if wire.lower() in known else wire: Change(
-            before.get(wire), after.get(wire)
-        )
-        for wire in changed
-    }
-
-
-def _carried(before: Document, addressed: Mapping[str, object]) -> tuple[str, ...]:
-    known = by_wire_name()
-    return tuple(n for n in before if n.lower() not in known and n not in addressed)
-
-
-def _seconds_between(read: httpx.Response, written: httpx.Response) -> float:
-    sent: float = written.request.extensions["sent_at"]
-    received: float = read.extensions["received_at"]
-    return sent - received
+        return await self._run(updates.replace(id, document, self._settings))

@@ -6,6 +6,8 @@
     ├── ConflictError               someone else changed the same field: decide
     │   └── OverwrittenError        the record read back says something else
     ├── UnknownOutcomeError         the write may or may not have happened: look, then resume
+    ├── WriteStoppedError           an observer raised: nothing was written
+    ├── LockError                   `lock=` failed: nothing was written
     ├── TransportError              no usable answer: check the network, try again
     │   └── DeadlineExceededError   the call took longer than `deadline`
     ├── RenewalError                no new access token: check the login or the token callable
@@ -27,7 +29,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+
+if TYPE_CHECKING:
+    from caibo._plans import Plan
+    from caibo._records import Customer
 
 RequestSent = Literal["no", "maybe"]
 E = TypeVar("E", bound="CaiboError")
@@ -40,6 +46,9 @@ class CaiboError(Exception):
 
     # Class attributes stand in for what a pickle leaves out.
     _unpickled: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = "caibo"  # as callers write it, and so tracebacks
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {k: v for k, v in self.__dict__.items() if k not in self._unpickled}
@@ -109,16 +118,71 @@ class ConflictError(CaiboError):
 
 
 class OverwrittenError(ConflictError):
-    """The write was accepted, and the record read back says something else."""
+    """The write was accepted, and the record read back says something else.
+
+    Attributes:
+        reverted: fields that have the value of before the write again: someone
+            saved an older copy, the gateway did not store them, or the read came
+            from a copy that lags behind.
+        replaced: fields that have a third value: someone else set them after us.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        conflicts: Mapping[str, tuple[object, object, object]],
+        reverted: tuple[str, ...] = (),
+        replaced: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, conflicts=conflicts)
+        self.reverted = reverted
+        self.replaced = replaced
 
 
 class UnknownOutcomeError(CaiboError):
-    """The write may or may not have happened: read the record before trying again."""
+    """Nobody can tell whether the write stands: its answer was lost, or reading back failed.
 
-    def __init__(self, message: str, *, attempts: int = 1, request_id: str | None = None) -> None:
+    Attributes:
+        sent: the new values by field name, masked; empty for `replace`.
+        last_seen: the customer as last read after the write, or `None`; customer
+            data, so it is left out of pickles.
+        plan: how to resume: ``customers.apply(error.plan)`` reads again, does
+            nothing where the values stand, writes them where the old ones do, and
+            raises `ConflictError` otherwise.  `None` for `replace`; left out of
+            pickles.
+        attempts: how many times the write was sent.
+        request_id: what to quote to the vendor, where the gateway sent one.
+    """
+
+    _unpickled = ("last_seen", "plan")
+    last_seen: Customer | None = None
+    plan: Plan | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: Mapping[str, str] | None = None,
+        last_seen: Customer | None = None,
+        plan: Plan | None = None,
+        attempts: int = 1,
+        request_id: str | None = None,
+    ) -> None:
         super().__init__(message)
+        self.sent = dict(sent or {})
+        self.last_seen = last_seen
+        self.plan = plan
         self.attempts = attempts
         self.request_id = request_id
+
+
+class WriteStoppedError(CaiboError):
+    """An observer raised before the write, so nothing was written; its exception is the cause."""
+
+
+class LockError(CaiboError):
+    """The lock that `lock=` gave failed, so nothing was written; its exception is the cause."""
 
 
 class TransportError(CaiboError):

@@ -1,4 +1,4 @@
-"""What a flow is made of: calls of generated operations, decided without waiting.
+"""What a flow is made of: steps that it asks for, decided without waiting.
 
 A generated endpoint module *is* the operation: it satisfies `Operation`, so type
 checkers hold every call here against the generated signature.
@@ -10,9 +10,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-import httpx
-
 from caibo._document import Document
+from caibo._events import Event
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,10 +31,46 @@ class Call:
     url: str
     headers: dict[str, str]
     content: bytes | None
+    #: Until when it may be sent again as it is, by `time.monotonic()`.
+    fresh_until: float | None = None
 
 
-#: Yields calls, takes their answers, returns the result.
-Flow = Generator[Call, httpx.Response, T]
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds; `DeadlineExceededError` where the call has not that many left."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Pause before something is tried for the so-many-th time again.
+
+    Gets False at once where `max_retries`, the retry budget or the deadline
+    forbid it.  `retry_after` is what the gateway asked for, in seconds.
+    """
+
+    number: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep others from writing this customer until the flow ends; gets the `Protection`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the observers; one that raises before the write is thrown in as an error."""
+
+    event: Event
+
+
+Step = Call | Pause | Again | Hold | Tell
+#: Yields steps, takes what they give, returns the result.
+Flow = Generator[Step, Any, T]
 
 
 def call(operation: Operation[P], *args: P.args, **kwargs: P.kwargs) -> Call:

@@ -1,27 +1,24 @@
-"""Everything that waits: the two HTTP clients and the two drivers of flows.
+"""The two HTTP clients: deadline, retries, bounds and our errors.
 
-A flow decides and yields calls; `run` and `arun` send them.  The clients raise
-our errors from `send`, outside httpx's auth flow: an event hook would see a 401
-that a renewed token is about to cure.
+They raise our errors from `send`, outside httpx's auth flow: an event hook would
+see a 401 that a renewed token is about to cure.
 """
 
 from __future__ import annotations
 
 import time
-from functools import partial
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 import anyio
 import httpx
 from httpx import USE_CLIENT_DEFAULT
 
-from caibo._errors import CaiboError, ConfigurationError, MalformedResponseError
-from caibo._flow import Call, Flow
+from caibo._errors import ConfigurationError, MalformedResponseError
+from caibo._flow import Call
 from caibo._network import bound, deadline
 from caibo._responses import deadline_exceeded, line
 from caibo._retry import Policy
-
-T = TypeVar("T")
 
 LARGEST_BODY = 1024 * 1024
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
@@ -34,6 +31,7 @@ class SyncHTTP(httpx.Client):
     def __init__(self, policy: Policy, **options: Any) -> None:
         super().__init__(event_hooks={"response": [_set_location_aside]}, **options)
         self.policy = policy
+        self._cookies = _NoCookies()
         bound(self)
 
     def send(
@@ -70,6 +68,7 @@ class AsyncHTTP(httpx.AsyncClient):
     def __init__(self, policy: Policy, **options: Any) -> None:
         super().__init__(event_hooks={"response": [_aset_location_aside]}, **options)
         self.policy = policy
+        self._cookies = _NoCookies()
 
     async def send(
         self,
@@ -105,51 +104,34 @@ class AsyncHTTP(httpx.AsyncClient):
                 return whole
 
 
-def run(http: SyncHTTP, flow: Flow[T]) -> T:
-    """Send the calls of a flow, one after the other, and return its result."""
-    ends = time.monotonic() + http.policy.deadline
-    step = partial(next, flow)
-    while True:
-        try:
-            call = step()
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        try:
-            answer = http.send(_request(http, call, ends))
-        except CaiboError as error:
-            step = partial(flow.throw, error)
-        else:
-            step = partial(flow.send, answer)
+class _NoCookies(httpx.Cookies):
+    """Keep no cookies: nothing here would send them, and looking for them costs 5 % of a call."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
 
 
-async def arun(http: AsyncHTTP, flow: Flow[T]) -> T:
-    """Send the calls of a flow, one after the other, and return its result."""
-    ends = time.monotonic() + http.policy.deadline
-    step = partial(next, flow)
-    while True:
-        try:
-            call = step()
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        try:
-            answer = await http.send(_request(http, call, ends))
-        except CaiboError as error:
-            step = partial(flow.throw, error)
-        else:
-            step = partial(flow.send, answer)
-
-
-def _request(http: SyncHTTP | AsyncHTTP, call: Call, ends: float) -> httpx.Request:
+def request_of(http: SyncHTTP | AsyncHTTP, call: Call, ends: float) -> httpx.Request:
+    """Build the request of a call that has to end at `ends`, by `time.monotonic()`."""
+    extensions = {"deadline": ends}
+    if call.fresh_until is not None:
+        extensions["fresh_until"] = call.fresh_until
     # `http.build_request` would parse the URL three times and look for cookies.
-    return httpx.Request(
+    request = httpx.Request(
         call.method,
-        str(http.base_url).rstrip("/") + call.url,
-        headers=[*http.headers.raw, *((k.encode(), v.encode()) for k, v in call.headers.items())],
+        _url(str(http.base_url), call.url),
+        headers=http.headers,
         content=call.content,
-        extensions={"deadline": ends},
+        extensions=extensions,
     )
+    request.headers.update(call.headers)
+    return request
+
+
+@lru_cache(maxsize=64)
+def _url(base_url: str, path: str) -> httpx.URL:
+    """Parse a URL once for a read and its write."""
+    return httpx.URL(base_url.rstrip("/") + path)
 
 
 def _ready(http: SyncHTTP | AsyncHTTP, request: httpx.Request) -> httpx.Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +11,10 @@ from typing import Any, Literal, NoReturn, TypedDict, TypeGuard
 from caibo._document import Document
 from caibo._errors import MalformedResponseError
 from caibo._masking import mask
-from caibo._rules import fields, json_type
+from caibo._rules import by_wire_name, field_name, fields, json_type
 
-Outcome = Literal["unchanged", "accepted"]
-Protection = Literal["none"]
+Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
+Protection = Literal["none", "local-lock", "shared-lock", "conditional"]
 
 
 class CustomerChanges(TypedDict, total=False):
@@ -197,9 +197,15 @@ class Update:
         customer: the record after the update: as the gateway answered it where it
             answered with the record, else as it was sent.
         changes: what differed, by field name (`extra` members by wire name).
-        outcome: "unchanged" (nothing differed, nothing was sent) or "accepted"
-            (the gateway said 2xx; nothing was read back).
-        protection: what kept other writers out: "none".
+        outcome: "unchanged" (nothing differed, nothing was sent), "accepted" (the
+            gateway said 2xx; nothing was read back), "confirmed" (read back, with
+            the new values), "normalised" (read back; the gateway spells a value
+            otherwise) or "already-applied" (a plan whose values the record has).
+        protection: what kept other writers out: "none" (nothing was written),
+            "local-lock" (others of this client waited), "shared-lock" (and others
+            that take the same `lock=`) or "conditional" (the write carried
+            If-Match, which a gateway that sends entity tags has to honour: RFC
+            9110, section 13.1.1).
         race_window: seconds between our read and our write, in which another
             writer's change would have been overwritten unseen; `None` where
             nothing was read or nothing was written.
@@ -216,3 +222,15 @@ class Update:
     attempts: int = 0
     request_id: str | None = None
     carried: tuple[str, ...] = ()
+
+
+def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:
+    """Return what an update changes, by field name."""
+    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
+    return {field_name(wire): Change(before.get(wire), after.get(wire)) for wire in changed}
+
+
+def carried(before: Document, addressed: Container[str]) -> tuple[str, ...]:
+    """Name the members outside the contract that an update preserves."""
+    known = by_wire_name()
+    return tuple(name for name in before if name.lower() not in known and name not in addressed)

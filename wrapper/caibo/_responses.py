@@ -68,6 +68,14 @@ def request_id(response: httpx.Response) -> str | None:
     return one_line(found) if found else None
 
 
+def entity_tag(text: str) -> str | None:
+    """Return a tag that If-Match can carry.
+
+    It compares strongly, so a weak tag never matches: RFC 9110, section 13.1.1.
+    """
+    return text if re.fullmatch(r'"[!#-~]*"', text) else None
+
+
 def retry_after(response: httpx.Response) -> float | None:
     """Read Retry-After (RFC 9110, section 10.2.3) as seconds from now."""
     value = response.headers.get("retry-after", "").strip()
@@ -162,7 +170,12 @@ def _request_of(error: Exception) -> httpx.Request | None:
 def _cause(error: Exception) -> str:
     """Name a transport failure; only the text of a failed connection is quoted."""
     name = type(error).__name__
-    return f"{name}: {one_line(str(error))}" if isinstance(error, httpx.ConnectError) else name
+    if not isinstance(error, httpx.ConnectError):
+        return name
+    text, inner = str(error), error.__context__
+    while not text and inner is not None:  # trio's own exceptions have no words
+        text, inner = str(inner), inner.__context__
+    return f"{name}: {one_line(text)}"
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

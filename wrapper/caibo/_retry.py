@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -23,7 +27,10 @@ from caibo._responses import (
     deadline_exceeded,
     error_from_exception,
     error_from_response,
+    line,
 )
+
+_log = logging.getLogger("caibo")
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
@@ -54,6 +61,29 @@ class Budget:
         return self.tokens >= self.full / 2
 
 
+class Limit:
+    """Give each request its turn, in the order in which they ask: so many in any second.
+
+    A burst of that many goes at once, so that a read and its write are not drawn
+    apart.  Fewer than one a second are spread evenly.
+    """
+
+    def __init__(self, rate: float) -> None:
+        burst = max(1, int(rate))
+        self._period = burst / rate
+        self._turns: deque[float] = deque([-math.inf] * burst, maxlen=burst)
+        self._lock = threading.Lock()
+
+    def turn(self, not_before: float, deadline: float) -> float | None:
+        """Take the next turn; `None`, and none is taken, where it comes after the deadline."""
+        with self._lock:
+            at = max(not_before, self._turns[-1], self._turns[0] + self._period)
+            if at >= deadline:
+                return None
+            self._turns.append(at)
+            return at
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Say how long one attempt, one call and its retries may take."""
@@ -62,6 +92,7 @@ class Policy:
     deadline: float
     max_retries: int
     budget: Budget = field(default_factory=Budget)
+    limit: Limit | None = None
 
     def attempts(self, request: httpx.Request) -> Attempts:
         """Go through the attempts of one request; return its 2xx answer.
@@ -73,7 +104,9 @@ class Policy:
         pause, attempt = 0.0, 0
         while True:
             attempt += 1
-            result = yield pause
+            result = yield self._queued(request, pause, deadline)
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug("%s, attempt %d: %s", line(request), attempt, _shown(result))
             if isinstance(result, Exception):
                 error = error_from_exception(request, result, deadline)
             elif result.is_success:
@@ -82,12 +115,29 @@ class Policy:
                 return result
             else:
                 error = error_from_response(request, result)
-            next_pause = self._pause(request, error, attempt, deadline)
+            next_pause = None
+            if retryable(request.method, error):
+                # A write that was merged is merged anew before it gets too old.
+                until = min(deadline, request.extensions.get("fresh_until", deadline))
+                next_pause = self.again(attempt, until, retry_after=retry_after(error))
             if next_pause is None:
                 if isinstance(error, APIError | TransportError | MalformedResponseError):
                     error.attempts = attempt
                 raise error
             pause = next_pause
+
+    def _queued(self, request: httpx.Request, pause: float, deadline: float) -> float:
+        """Return how long to pause before an attempt, its turn in `rate_limit` included."""
+        if self.limit is None:
+            return pause
+        now = time.monotonic()
+        turn = self.limit.turn(now + pause, deadline)
+        if turn is None:
+            raise DeadlineExceededError(
+                f"{line(request)}: `rate_limit` has no turn before `deadline`; nothing was sent",
+                request_sent="no",
+            )
+        return turn - now
 
     def prepare(self, request: httpx.Request) -> None:
         """Give one attempt its timeouts, none beyond the deadline.
@@ -107,19 +157,28 @@ class Policy:
         deadline: float = request.extensions["deadline"]
         return deadline - time.monotonic()
 
-    def _pause(
-        self, request: httpx.Request, error: CaiboError, attempt: int, deadline: float
-    ) -> float | None:
-        if attempt > self.max_retries or not _retryable(request, error):
+    def again(self, number: int, until: float, *, retry_after: float | None = None) -> float | None:
+        """Return how long to pause before the so-many-th retry, `None` for no retry.
+
+        `until` is when it has to be over, by `time.monotonic()`.
+        """
+        if number > self.max_retries:
             return None
-        pause = getattr(_reason(error), "retry_after", None)
+        pause = retry_after
         if pause is None:
             # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-            pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
+            pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1)))
         elif pause > LONGEST_RETRY_AFTER:  # coming back earlier than asked would be hammering
             return None
-        fits = time.monotonic() + pause < deadline
+        fits = time.monotonic() + pause < until
         return pause if fits and self.budget.spend() else None
+
+
+def _shown(result: httpx.Response | Exception) -> str:
+    """Name an outcome in a log, without any text of the gateway's."""
+    if isinstance(result, httpx.Response):
+        return str(result.status_code)
+    return type(result).__name__
 
 
 def _reason(error: CaiboError) -> CaiboError:
@@ -128,10 +187,16 @@ def _reason(error: CaiboError) -> CaiboError:
     return cause if isinstance(error, RenewalError) and isinstance(cause, CaiboError) else error
 
 
-def _retryable(request: httpx.Request, error: CaiboError) -> bool:
+def retry_after(error: CaiboError) -> float | None:
+    """Return the seconds that the gateway asked to wait, also the one that was asked to log in."""
+    seconds: float | None = getattr(_reason(error), "retry_after", None)
+    return seconds
+
+
+def retryable(method: str, error: CaiboError) -> bool:
     """Tell whether sending again cannot apply a write twice."""
     # A request that waits for a token was not accepted, and a login changes no customer.
-    rereadable = request.method in ("GET", "HEAD") or isinstance(error, RenewalError)
+    rereadable = method in ("GET", "HEAD") or isinstance(error, RenewalError)
     error = _reason(error)
     match error:
         case DeadlineExceededError():

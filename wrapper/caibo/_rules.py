@@ -80,6 +80,12 @@ def by_wire_name() -> Mapping[str, Field]:
     return {field.wire.lower(): field for field in fields().values()}
 
 
+def field_name(wire: str) -> str:
+    """Return this package's name of a member, its own name where it is outside the contract."""
+    field = by_wire_name().get(wire.lower())
+    return wire if field is None else field.name
+
+
 def snake_case(wire: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", wire).lower()
 
@@ -163,6 +169,40 @@ def check_document(document: Mapping[str, object], *, what: str, validate: bool)
     if problems:
         raise InvalidChangesError(problems)
     return document if isinstance(document, Document) else Document(document)
+
+
+def server_owned(wire: str) -> bool:
+    """Tell whether the gateway sets a member, which is an assumption of the overlay."""
+    field = by_wire_name().get(wire.lower())
+    return field is not None and not field.writable
+
+
+def check_expectations(expect: Mapping[str, object] | None) -> Document:
+    """Return what the record must say, by wire name.
+
+    Raises:
+        InvalidChangesError: names that are no fields, and values that JSON cannot
+            carry.
+    """
+    if expect is None:
+        return Document()
+    if not isinstance(expect, Mapping):
+        message = f"expected a mapping of field names, not {type(expect).__name__}"
+        raise InvalidChangesError([Problem("expect", message)])
+    problems: list[Problem] = []
+    wanted: dict[str, object] = {}
+    for name, value in expect.items():
+        field = fields().get(name)
+        shown = f"expect[{name!r}]"
+        if field is None and snake_case(str(name)) in fields():
+            problems.append(Problem(shown, f"is spelt {snake_case(str(name))!r} here"))
+        elif problem := _unfit(name, value, shown):
+            problems.append(problem)
+        else:
+            wanted[name if field is None else field.wire] = value
+    if problems:
+        raise InvalidChangesError(problems)
+    return Document(wanted)
 
 
 def other_customer(document: Mapping[str, object], id: int) -> bool:

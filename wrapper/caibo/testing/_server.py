@@ -142,7 +142,9 @@ class _Connection(BaseHTTPRequestHandler):
         reply = gateway.answer(request, fault)
         return self._deliver(reply)
 
-    do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815
+    def __getattr__(self, name: str) -> Any:
+        # The base class looks for a `do_…` of the request's method, and answers 501 without one.
+        return self._exchange if name.startswith("do_") else object.__getattribute__(self, name)
 
     def _read_body(self, length: int, at_most: int) -> bytes | None:
         """Read a body and keep its beginning; None if the client went away."""

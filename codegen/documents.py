@@ -1,0 +1,78 @@
+"""Read YAML and JSON as the plain values that JSON knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+
+
+class DocumentError(Exception):
+    """Say in one line why a text cannot be read."""
+
+
+class _Composer(Composer):
+    """Refuse aliases: a page of them may stand for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            mark = self.parser.peek_event().start_mark
+            raise ComposerError(None, None, "aliases are not taken, write the value out", mark)
+        return super().compose_node(parent, index)
+
+
+class _Constructor(SafeConstructor):
+    """Leave a timestamp the text that it is in JSON."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_scalar)
+
+
+def load(text: str) -> Any:
+    """Read YAML, or JSON where the text starts with a brace.
+
+    Keys become strings, so that `200` and `'200'` are the same response.
+
+    Raises:
+        DocumentError: The text is neither, has a key twice, or uses aliases.
+    """
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text, object_pairs_hook=_unique)
+        reader = YAML(typ="safe", pure=True)
+        reader.Composer = _Composer
+        reader.Constructor = _Constructor
+        return _plain(reader.load(text))
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"not valid JSON: {error}") from error
+    except MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise DocumentError(f"not valid YAML: {where}{_one_line(error.problem)}") from error
+    except (YAMLError, ValueError) as error:
+        raise DocumentError(f"not valid YAML: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise DocumentError("nested too deeply") from error
+
+
+def _one_line(words: object) -> str:
+    return " ".join(str(words).split())
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise DocumentError("not valid JSON: an object has the same key twice")
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    return value

@@ -1,0 +1,209 @@
+"""A server made of the contract by Connexion takes what the client sends, and is understood.
+
+Connexion, of which nobody here wrote a line, routes and validates after the packaged
+contract: path, media type, body, credential, and its own answers.  Behind it stand three
+handlers that keep a record.  `nox -s connexion` installs it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from faces import Connect, Face
+
+import caibo
+
+connexion: Any = pytest.importorskip("connexion", reason="nox -s connexion installs it")
+uvicorn: Any = pytest.importorskip("uvicorn", reason="nox -s connexion installs it")
+
+KEY = "caibo_test_sk_0123456789"
+TOKEN = "header.claims.signature"
+ID = 16772748432912191
+RECORD = {
+    "id": ID,
+    "ownerId": 16772748432900017,
+    "userId": None,
+    "ownerName": "Example Shop",
+    "name": "Ada Example",
+    "email": "ada@example.com",
+    "address": None,
+    "phone": "+12025550143",
+    "memberId": "M-1",
+    "hasPaymentRequests": True,
+    "totalDeposits": 100.25,
+    "createDate": "2024-03-05T09:30:12.1234567Z",
+    "preferences": {"currency": "EUR", "language": "fr"},
+}
+
+
+class Handlers:
+    """Keep one record; each of the contract's operations is a method of its `operationId`.
+
+    Connexion decodes the body, so digits may be lost here: what counts is that it is taken.
+    """
+
+    def __init__(self) -> None:
+        self.records = {ID: RECORD}
+
+    def get_customer(self, id: int) -> Any:
+        return (self.records[id], 200) if id in self.records else self.unknown()
+
+    def replace_customer(self, id: int, body: dict[str, Any]) -> Any:
+        if id not in self.records:
+            return self.unknown()
+        self.records[id] = body
+        return "", 200
+
+    def login(self, body: dict[str, Any]) -> Any:
+        return {"accessToken": TOKEN, "expireDate": "2999-01-01T00:00:00Z"}, 200
+
+    def unknown(self) -> Any:
+        return connexion.problem(404, "Not Found", "There is no such customer.")
+
+
+def api_key_info(api_key: str) -> Any:
+    return {"sub": "merchant"} if api_key == KEY else None
+
+
+def token_info(token: str) -> Any:
+    return {"sub": "merchant"} if token == TOKEN else None
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    return Handlers()
+
+
+@pytest.fixture
+def base_url(handlers: Handlers) -> Iterator[str]:
+    """Serve the packaged contract and give the base URL."""
+    contract = json.loads(files("caibo_api").joinpath("openapi.json").read_text("utf-8"))
+    schemes = contract["components"]["securitySchemes"]
+    schemes["ApiKey"]["x-apikeyInfoFunc"] = f"{__name__}.api_key_info"
+    schemes["Bearer"]["x-bearerInfoFunc"] = f"{__name__}.token_info"
+    app = connexion.AsyncApp("gateway")
+    app.add_api(
+        contract,
+        resolver=lambda operation_id: getattr(handlers, operation_id),
+        strict_validation=True,
+        validate_responses=True,
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def to_connexion(connect: Connect, base_url: str) -> Connect:
+    """Make clients of the server, on each face in turn."""
+
+    def to_connexion(**options: Any) -> Face:
+        named = {"api_key", "access_token", "auth"} & options.keys()
+        credential = {} if named else {"api_key": KEY}
+        return connect(base_url=base_url, transport=None, **credential, **options)
+
+    return to_connexion
+
+
+def test_a_read_is_understood(to_connexion: Connect) -> None:
+    """The id has 17 digits and stays what it is."""
+    customer = to_connexion().get(ID)
+
+    assert (customer.id, customer.email, customer.phone) == (ID, "ada@example.com", "+12025550143")
+
+
+def test_an_update_is_taken(to_connexion: Connect, handlers: Handlers) -> None:
+    """A field set, a field cleared, a member outside the contract changed, the rest kept."""
+    update = to_connexion().update(
+        ID, email="new@example.com", phone=None, extra={"preferences": {"currency": "USD"}}
+    )
+
+    assert update.outcome == "accepted"
+    assert handlers.records[ID] == {
+        **RECORD,
+        "email": "new@example.com",
+        "phone": None,
+        "preferences": {"currency": "USD", "language": "fr"},
+    }
+
+
+def test_an_update_of_a_known_record_is_taken(to_connexion: Connect, handlers: Handlers) -> None:
+    """With `current=` the write alone."""
+    to_connexion().update(ID, current=RECORD, member_id="M-2")
+
+    assert handlers.records[ID] == {**RECORD, "memberId": "M-2"}
+
+
+def test_a_replacement_is_taken(to_connexion: Connect, handlers: Handlers) -> None:
+    """The two required members make a whole body."""
+    document = {"name": "Jo Li", "email": "jo@example.com"}
+
+    update = to_connexion().replace(ID, document)
+
+    assert update.outcome == "accepted"
+    assert handlers.records[ID] == document
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"email": 5}, {"name": "x" * 101}, {"phone": "1" * 21}, {"email": None}]
+)
+def test_a_wrong_body_is_refused(
+    to_connexion: Connect, handlers: Handlers, wrong: dict[str, object]
+) -> None:
+    """Connexion does look, and its problem details are understood."""
+    client = to_connexion(validate=False)
+
+    with pytest.raises(caibo.BadRequestError) as refused:
+        client.replace(ID, {**RECORD, **wrong})
+
+    assert refused.value.problem["title"] == "Bad Request"
+    assert handlers.records[ID] == RECORD
+
+
+def test_an_unknown_customer_is_not_found(to_connexion: Connect) -> None:
+    """The handler's own problem details arrive."""
+    client = to_connexion()
+
+    with pytest.raises(caibo.NotFoundError, match="There is no such customer"):
+        client.update(ID + 1, phone=None)
+
+
+@pytest.mark.parametrize("wrong", [{"api_key": "caibo_test_sk_wrong"}, {"access_token": "wrong"}])
+def test_a_wrong_credential_is_refused(to_connexion: Connect, wrong: dict[str, str]) -> None:
+    """Each kind is looked for where the contract says."""
+    client = to_connexion(**wrong)
+
+    with pytest.raises(caibo.AuthenticationError):
+        client.get(ID)
+
+
+def test_a_login_is_taken(to_connexion: Connect, handlers: Handlers) -> None:
+    """The renewal passes, and the token from it is a credential."""
+    client = to_connexion(auth=caibo.Login("ada@example.com", "no secret"))
+
+    client.update(ID, phone=None)
+
+    assert handlers.records[ID]["phone"] is None
+
+
+def test_a_record_that_breaks_the_contract_is_not_sent(
+    to_connexion: Connect, handlers: Handlers
+) -> None:
+    """Connexion looks at its answers, too, so those of the other tests are the contract's."""
+    handlers.records[ID] = {**RECORD, "email": 5}
+    client = to_connexion(max_retries=0)
+
+    with pytest.raises(caibo.ServerError):
+        client.get(ID)

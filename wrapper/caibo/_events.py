@@ -1,0 +1,90 @@
+"""What observers are told: a write is intended, and then that it finished or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from caibo._document import Document
+from caibo._errors import CaiboError
+from caibo._records import Change, Outcome, Protection
+
+Verb: TypeAlias = Literal["update", "apply", "edit", "replace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteIntended:
+    """Tell that a PUT is about to be sent.  An observer that raises stops it.
+
+    Attributes:
+        operation: the same in all events of one call, and in no other call's.
+        id: the customer.
+        verb: the method that was called.
+        changes: what will differ, by field name; empty where nothing was read.
+        before: the record that the changes are merged onto; `None` where nothing
+            was read.
+        attempt: counts the writes of this call from 1; a second one follows only
+            where the first was seen not to have been applied.
+    """
+
+    operation: str
+    id: int
+    verb: Verb
+    changes: Mapping[str, Change]
+    before: Document | None = field(repr=False)
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFinished:
+    """Tell what a write came to, as its `Update` does.
+
+    Attributes:
+        operation: as in `WriteIntended`.
+        id: the customer.
+        verb: the method that was called.
+        fields: names of what changed.
+        outcome: as in `Update`.
+        protection: as in `Update`.
+        attempts: how many times a write was sent.
+        request_id: what to quote to the vendor, where the gateway sent one.
+        seconds: from the first intention to the end.
+    """
+
+    operation: str
+    id: int
+    verb: Verb
+    fields: tuple[str, ...]
+    outcome: Outcome
+    protection: Protection
+    attempts: int
+    request_id: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFailed:
+    """Tell that a write that was intended raised an error instead.
+
+    Attributes:
+        operation: as in `WriteIntended`.
+        id: the customer.
+        verb: the method that was called.
+        fields: names of what was to change.
+        error: what the caller gets.  An `UnknownOutcomeError` means that the write
+            may have been applied.
+        seconds: from the first intention to the end.
+    """
+
+    operation: str
+    id: int
+    verb: Verb
+    fields: tuple[str, ...]
+    error: CaiboError
+    seconds: float
+
+
+Event: TypeAlias = WriteIntended | WriteFinished | WriteFailed
+#: Called with each event; in `AsyncCaibo` what it returns is awaited, if it can be.
+Observer: TypeAlias = Callable[[Event], object]

@@ -1,0 +1,149 @@
+"""An update that is written down: to be looked at, stored, and applied later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from caibo._document import Document
+from caibo._errors import InvalidChangesError, Problem
+from caibo._json import encode
+from caibo._masking import mask, one_line
+from caibo._records import Change, carried, differences
+from caibo._responses import entity_tag
+
+T = TypeVar("T")
+
+_FORMAT = "caibo-plan/1"
+
+
+class Plan:
+    """Hold what an update would write, and the record that it was made for.
+
+    ``print(plan)`` shows a table with masked values, ``plan.table(masked=False)``
+    the whole ones.  A plan holds customer data and no credential: store its JSON
+    as you store the customer.
+
+    Attributes:
+        id: the customer.
+        base: the record as it was read.
+        addressed: what the caller addresses, by wire name.
+        expect: what the record has to say when the plan is applied, by wire name.
+        read_at: when the record was read, by this machine's clock, in UTC.
+        etag: the record's entity tag, where the gateway sent one.
+        document: what would be sent if nobody else changed the record meanwhile.
+        applied: whether this plan was applied; its JSON remembers it.
+        reread: whether the record is read again however young the plan is: a plan
+            that was stored, or that an `UnknownOutcomeError` carries.
+
+    Example:
+        >>> plan = client.customers.plan(12345, phone=None)
+        >>> stored = plan.to_json()
+        >>> update = client.customers.apply(caibo.Plan.from_json(stored))
+    """
+
+    def __init__(
+        self,
+        *,
+        id: int,
+        base: Document,
+        addressed: Document,
+        expect: Document,
+        read_at: datetime,
+        etag: str | None = None,
+        applied: bool = False,
+        reread: bool = False,
+    ) -> None:
+        self.id = id
+        self.base = base
+        self.addressed = addressed
+        self.expect = expect
+        self.read_at = read_at
+        self.etag = etag
+        self.document = base.merge(addressed)
+        self.applied = applied
+        self.reread = reread
+
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        """What would differ, by field name (`extra` members by wire name)."""
+        return differences(self.base, self.document, self.addressed)
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Members outside the contract that would be preserved."""
+        return carried(self.base, self.addressed)
+
+    def __repr__(self) -> str:
+        return f"Plan({self.id}, {dict(self.changes)!r})"
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, *, masked: bool = True) -> str:
+        """Show the differences as a table, a line each.
+
+        Args:
+            masked: show personal values by their shape only.
+        """
+        show = mask if masked else _whole
+        rows = [(name, show(c.before), show(c.after)) for name, c in self.changes.items()]
+        rows = [("field", "before", "after"), *rows] if rows else [("nothing to change", "", "")]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [f"customer {self.id}, read {self.read_at:%Y-%m-%d %H:%M:%S} UTC"]
+        lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        lines += [f"carried over: {one_line(', '.join(self.carried))}"] if self.carried else []
+        lines += ["applied already"] if self.applied else []
+        return "\n  ".join(lines)
+
+    def to_json(self) -> str:
+        """Write the plan as JSON, the record in it token for token."""
+        members = {
+            "format": _FORMAT,
+            "id": self.id,
+            "readAt": self.read_at.isoformat(),
+            "etag": self.etag,
+            "base": self.base,
+            "set": self.addressed,
+            "expect": self.expect,
+            "applied": self.applied,
+        }
+        return str(Document(members))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """Read a plan that `to_json` wrote.
+
+        Raises:
+            InvalidChangesError: not such a plan, or of another format version.
+        """
+        try:
+            stored = Document.parse(text)
+            if stored["format"] != _FORMAT:
+                raise InvalidChangesError(
+                    [Problem("plan", f"has not the format {_FORMAT}: another caibo wrote it")]
+                )
+            return cls(
+                id=_checked(stored["id"], int),
+                base=Document.parse(stored.text("base") or ""),
+                addressed=Document.parse(stored.text("set") or ""),
+                expect=Document.parse(stored.text("expect") or ""),
+                read_at=datetime.fromisoformat(_checked(stored["readAt"], str)).astimezone(UTC),
+                etag=entity_tag(str(stored["etag"])),
+                applied=_checked(stored["applied"], bool),
+                reread=True,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            message = "is not what Plan.to_json() wrote; make a new one with customers.plan(…)"
+            raise InvalidChangesError([Problem("plan", message)]) from None
+
+
+def _checked(value: object, kind: type[T]) -> T:
+    if type(value) is not kind:
+        raise TypeError(kind)
+    return value
+
+
+def _whole(value: object) -> str:
+    return one_line(encode(value))

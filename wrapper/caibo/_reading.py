@@ -1,0 +1,82 @@
+"""Read a record, and hold it against what may be written back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+from caibo_api.api.customers import get_customer
+
+from caibo._document import Document
+from caibo._errors import APIError, MalformedResponseError
+from caibo._flow import Flow, call
+from caibo._responses import entity_tag, request_id
+from caibo._rules import other_customer
+
+_NO_READ = (
+    "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "
+    "documents none. If you have the record, pass it: update(…, current=record)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A record to merge onto, and when it was read, by `time.monotonic()`.
+
+    One that the caller handed over has no time, no entity tag and no request.
+    """
+
+    document: Document
+    received_at: float | None = None
+    etag: str | None = None
+    request_id: str | None = None
+
+    def older_than(self, seconds: float) -> bool:
+        return self.received_at is None or time.monotonic() - self.received_at > seconds
+
+
+def read(id: int) -> Flow[Reading]:
+    """Read one customer.
+
+    Raises:
+        CaiboError: no usable answer, or not of this customer.
+    """
+    try:
+        answer: httpx.Response = yield call(get_customer, id)
+    except APIError as error:
+        if error.status in (404, 405, 501):
+            error.hint = _NO_READ
+        raise
+    try:
+        document = Document.parse(answer.content)
+    except ValueError as error:
+        what = str(error) if answer.content else f"{answer.status_code} with an empty body"
+        raise _malformed(answer, f"GET /customers/{id}: no customer record: {what}") from None
+    if other_customer(document, id):
+        raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
+    return Reading(
+        document,
+        answer.extensions["received_at"],
+        entity_tag(answer.headers.get("etag", "")),
+        request_id(answer),
+    )
+
+
+def merge(before: Document, addressed: Mapping[str, object]) -> Document:
+    """Merge, where what is addressed was checked already.
+
+    Raises:
+        MalformedResponseError: a member of the record cannot be merged into.
+    """
+    try:
+        return before.merge(addressed)
+    except ValueError as error:
+        raise MalformedResponseError(f"the record cannot be merged: {error}") from None
+
+
+def _malformed(answer: httpx.Response, message: str) -> MalformedResponseError:
+    return MalformedResponseError(
+        message, attempts=answer.extensions["attempts"], request_id=request_id(answer)
+    )
