@@ -84,12 +84,14 @@ def check(root: Path, version: str, branch: str) -> None:
         raise ReleaseError(f"{version} does not follow {last[1:]}")
     if new < now:
         raise ReleaseError(f"the code says {dotted(now)} already, which {version} is below")
-    if not _fragments(root):
+    changelog = (root / CHANGELOG).read_text("utf-8")
+    if f"\n## {version} " in changelog:
+        if _fragments(root) or _by_hand(version) not in changelog:
+            raise ReleaseError(
+                f"{CHANGELOG} has a section {version} already: turn its lines into fragments"
+            )
+    elif not _fragments(root):
         raise ReleaseError(f"{FRAGMENTS}/ says nothing of this release: add a fragment")
-    if f"\n## {version} " in (root / CHANGELOG).read_text("utf-8"):
-        raise ReleaseError(
-            f"{CHANGELOG} has a section {version} already: turn its lines into fragments"
-        )
     if last:
         _check_breaks(root, version, last)
 
@@ -152,7 +154,24 @@ def release(root: Path, version: str, date: str, *, dry_run: bool) -> None:
 
 
 def _write(tree: Path, version: str, date: str) -> None:
-    """Turn the fragments into a section, and set the version."""
+    """Turn the fragments into a section, or date the one that is there, and set the version."""
+    changelog = tree / CHANGELOG
+    if _fragments(tree):
+        _build(tree, version, date)
+    else:
+        text = changelog.read_text("utf-8")
+        changelog.write_text(text.replace(_by_hand(version), f"## {version} ({date})\n"), "utf-8")
+    code = tree / PACKAGE
+    text = code.read_text("utf-8")
+    code.write_text(LINE.sub(f'__version__ = "{version}"', text, count=1), "utf-8")
+
+
+def _by_hand(version: str) -> str:
+    """Return the heading of a section that somebody wrote, as the first release's."""
+    return f"## {version} (unreleased)\n"
+
+
+def _build(tree: Path, version: str, date: str) -> None:
     command = [sys.executable, "-m", "towncrier", "build", "--yes"]
     status, said = run([*command, "--version", version, "--date", date], tree)
     if status:
@@ -160,9 +179,6 @@ def _write(tree: Path, version: str, date: str) -> None:
     if left := _fragments(tree):  # which it does without a word
         names = ", ".join(path.name for path in left)
         raise ReleaseError(f"towncrier takes no {names}: name it ISSUE.TYPE.md or +words.TYPE.md")
-    code = tree / PACKAGE
-    text = code.read_text("utf-8")
-    code.write_text(LINE.sub(f'__version__ = "{version}"', text, count=1), "utf-8")
 
 
 @contextmanager

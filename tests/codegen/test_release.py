@@ -21,8 +21,9 @@ def project(project: Path) -> Path:
         "print(found.read_text() if found.exists() else 'nothing differs')\n"
         "sys.exit(3 if found.exists() else 0)\n"
     )
-    for fragment in (project / "changelog.d").glob("+*"):
+    for fragment in (project / "changelog.d").glob("[!R]*"):
         fragment.unlink()
+    (project / "CHANGELOG.md").write_text("# Changelog\n\n<!-- towncrier release notes start -->\n")
     commit(project)
     git(project, "tag", "v0.1.0")
     add_fragment(project, "12.fixed.md", "A phone number may be empty.")
@@ -228,7 +229,7 @@ def test_a_release_without_news_is_none(project: Path, capsys: pytest.CaptureFix
 def test_a_section_that_is_there_is_not_written_twice(
     project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that somebody began by hand belongs into fragments."""
+    """Beside fragments, one that somebody began by hand would be a second."""
     edit("CHANGELOG.md", "start -->\n", "start -->\n\n## 0.1.1 (unreleased)\n\n- Words.\n")
     commit(project)
 
@@ -249,6 +250,17 @@ def test_a_changelog_that_cannot_be_written_leaves_nothing_behind(
 
     assert "towncrier failed" in capsys.readouterr().err
     assert state(project) == before
+
+
+def test_a_section_written_by_hand_is_dated(project: Path, edit: Edit) -> None:
+    """The first release has more to say than fragments can."""
+    (project / "changelog.d" / "12.fixed.md").unlink()
+    edit("CHANGELOG.md", "start -->\n", "start -->\n\n## 0.1.1 (unreleased)\n\n- Words.\n")
+    commit(project)
+
+    assert run(project, "0.1.1") == 0
+
+    assert "\n## 0.1.1 (2027-01-31)\n\n- Words.\n" in (project / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["13.fix.md", "words.md"])
@@ -287,6 +299,7 @@ def test_a_tag_that_cannot_be_reached_is_taken_back(
 def test_the_first_release_has_nothing_to_break(project: Path) -> None:
     """Neither surface nor contract to compare with."""
     git(project, "tag", "--delete", "v0.1.0")
+    break_the_contract(project)
 
     assert run(project, "0.1.0") == 0
 
