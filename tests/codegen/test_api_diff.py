@@ -137,7 +137,7 @@ def test_a_break_is_found_and_refused(
             "        extra: Map",
             "        confirm: bool = False,\n        extra: Map",
         ),
-        ("_customers.py", "*, validate: bool)", "*, validate: bool, observers: object)"),
+        ("_customers.py", "driver: Driver, settings", "driver: Driver, more: int, settings"),
         ("_records.py", "    phone: str | None\n", "    phone: str | None\n    vat: str\n"),
         ("_errors.py", "class RenewalError(CaiboError)", "class RenewalError(TransportError)"),
         ("_rules.py", "def contract()", "def agreement()"),

@@ -39,6 +39,21 @@ async def async_face(customers: caibo.AsyncCustomers) -> None:
     customers.get(1).name.strip()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def drafts(customers: caibo.Customers) -> None:
+    """Assign to a draft what it has not."""
+    with customers.edit(1) as draft:
+        draft.emial = "new@example.com"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        draft.name = None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+        draft.id = 2  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def plans(customers: caibo.Customers) -> None:
+    """Plan what is no update."""
+    customers.plan(1, emial="new@example.com")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    customers.plan(1, name=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    customers.apply({"phone": None})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def results(update: caibo.Update) -> None:
     """Take a result for more than it is."""
     update.customer.phone.strip()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]

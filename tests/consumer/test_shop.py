@@ -101,6 +101,60 @@ def test_the_awaited_face_does_the_same(fake: FakeCaibo, id: int) -> None:
     assert fake.document(id)["tier"] == "gold"
 
 
+def test_a_plan_is_looked_at_stored_and_applied(fake: FakeCaibo, id: int) -> None:
+    """Its JSON is text; applied again, it writes nothing."""
+    with client_of(fake) as client:
+        plan: caibo.Plan = client.customers.plan(id, phone=None, expect={"name": "Ada Example"})
+        stored: str = plan.to_json()
+        update: caibo.Update = client.customers.apply(caibo.Plan.from_json(stored))
+
+    planned: Mapping[str, caibo.Change] = plan.changes
+    assert list(planned) == list(update.changes) == ["phone"]
+
+
+def test_an_edit_writes_what_was_assigned(fake: FakeCaibo, id: int) -> None:
+    """On both faces."""
+
+    async def work() -> None:
+        async with async_client_of(fake) as client, client.customers.edit(id) as draft:
+            draft.address = None
+
+    with client_of(fake) as client, client.customers.edit(id) as draft:
+        before: str = draft.name
+        draft.name = f"{before} B."
+    asyncio.run(work())
+
+    assert draft.update is not None
+    assert draft.update.outcome == "accepted"
+    assert fake.document(id)["name"] == "Ada Example B."
+    assert fake.document(id)["address"] is None
+
+
+def test_what_others_changed_is_not_written_over(fake: FakeCaibo, id: int) -> None:
+    """The conflict has all three values."""
+    with client_of(fake) as client, pytest.raises(caibo.ConflictError) as caught:
+        client.customers.update(id, phone="+12025550199", expect={"name": "Somebody else"})
+
+    conflicts: Mapping[str, tuple[object, object, object]] = caught.value.conflicts
+    assert list(conflicts) == ["name"]
+
+
+def test_observers_hear_of_a_write(fake: FakeCaibo, id: int) -> None:
+    """Before it and after it."""
+    heard: list[caibo.Event] = []
+    with caibo.Caibo(
+        api_key=fake.api_key,
+        base_url=fake.base_url,
+        transport=fake.transport,
+        observers=[heard.append],
+        confirm=True,
+    ) as client:
+        update = client.customers.update(id, phone=None)
+
+    assert update.outcome == "confirmed"
+    assert [type(event) for event in heard] == [caibo.WriteIntended, caibo.WriteFinished]
+
+
 def test_a_record_at_hand_needs_no_read(fake: FakeCaibo, id: int) -> None:
     """For gateways without a read, and `replace` for the whole record."""
     record: Mapping[str, object] = fake.document(id)
