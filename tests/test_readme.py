@@ -83,9 +83,10 @@ def run(code: Any, namespace: dict[str, Any]) -> None:
 
 @pytest.fixture
 def namespace(
-    fake: FakeCaibo, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    fake: FakeCaibo, server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[dict[str, Any]]:
     """Give what the examples take for granted: a client, customer 12345, a password, a vault."""
+    monkeypatch.chdir(tmp_path)
     fake.api_key = "caibo_test_sk_0123"
     fake.add_customer(id=12345, preferences={"currency": "EUR", "language": "fr"})
     monkeypatch.setenv("CAIBO_API_KEY", fake.api_key)

@@ -20,6 +20,10 @@ __version__ = "0.1.0"
 contract_version = "2026-11-24+d729286c88e5"
 
 if TYPE_CHECKING:
+    from caibo._audit import JsonLinesAudit as JsonLinesAudit
+    from caibo._audit import OpenIntent as OpenIntent
+    from caibo._audit import audit_context as audit_context
+    from caibo._audit import open_intents as open_intents
     from caibo._auth import ApiKey as ApiKey
     from caibo._auth import BearerToken as BearerToken
     from caibo._auth import Login as Login
@@ -70,6 +74,7 @@ else:  # which a checker must not see: it would take every misspelt name for an 
 
 
 _HOME = {
+    "_audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
     "_auth": ("ApiKey", "BearerToken", "Login"),
     "_client": ("AsyncCaibo", "Caibo"),
     "_customers": ("AsyncCustomers", "Customers"),

@@ -186,7 +186,7 @@ class Write:
                 operation=self._operation,
                 id=self.id,
                 verb=self.verb,
-                changes=self._changes,
+                changes=dict(self._changes),
                 before=before,
                 attempt=self._writes,
             )

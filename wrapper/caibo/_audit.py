@@ -1,0 +1,411 @@
+"""Write down each write before it is sent, and afterwards what it came to: an observer."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, NoReturn, cast
+
+from caibo._document import Document
+from caibo._errors import (
+    ConfigurationError,
+    OverwrittenError,
+    UnknownOutcomeError,
+    WriteStoppedError,
+)
+from caibo._events import Event, Verb, WriteFailed, WriteFinished, WriteIntended
+from caibo._json import decode, encode, split
+from caibo._records import Change
+
+_FORMAT = "caibo-audit/1"
+_SHORTEST_KEY = 16  # bytes; a phone number is guessed soon by whoever guesses the key
+_PATIENCE = 1.0  # seconds; a line is written in far less, and an event loop waits with us
+_threads = Lock()  # only where there is no flock; a fork must not copy it held
+_log = logging.getLogger("caibo")
+_context: ContextVar[tuple[str | None, str | None]] = ContextVar(
+    "caibo_audit", default=(None, None)
+)
+
+
+@contextmanager
+def audit_context(*, actor: str | None = None, reason: str | None = None) -> Generator[None]:
+    """Say in the audit log who writes, and why, for all writes in a block.
+
+    What is left out is taken from the block around it.  The block counts for its
+    own thread or task and for tasks started in it; ``asyncio.to_thread`` takes it
+    along, a bare thread or executor does not (``contextvars.copy_context().run``
+    does).
+
+    Args:
+        actor: such as a user's id in your system.  It is logged as it stands.
+        reason: such as a ticket.  It is logged as it stands.
+
+    Raises:
+        ConfigurationError: not a string.
+
+    Example:
+        >>> with caibo.audit_context(actor="jo", reason="ticket 4711"):
+        ...     update = client.customers.update(12345, phone=None)
+    """
+    if not isinstance(actor, str | None) or not isinstance(reason, str | None):
+        raise ConfigurationError("audit_context: actor and reason must be strings")
+    outer_actor, outer_reason = _context.get()
+    token = _context.set(
+        (outer_actor if actor is None else actor, outer_reason if reason is None else reason)
+    )
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class JsonLinesAudit:
+    """Keep an audit log, one JSON object a line: ``observers=[JsonLinesAudit(…)]``.
+
+    A line with what is intended is on the disk (fsync; macOS may leave it in the
+    drive's cache) before the PUT is sent, and one with the outcome follows.  A
+    process that dies in between leaves the intention open: see `open_intents`.
+    Both have the time, process, customer, operation, verb, and what
+    `audit_context` says.
+
+    Instead of values the log has their HMAC-SHA-256, so that whoever has the key
+    can check a value, see `hmac`; null stays null.  Field names are logged, those
+    in `extra` included.
+
+    The log may be shared by threads and processes of one machine: each line is
+    appended under a lock (flock), as O_APPEND alone keeps lines apart but not
+    whole where the disk takes only part of one.  A line that was torn by a crash
+    or a full disk stays, and the next one starts on a line of its own.  On NFS
+    that holds as far as flock does there.  Windows has no flock, and its append is
+    two steps: let each process have its own file there.
+
+    It blocks for as long as the disk takes, in `AsyncCaibo` the event loop, too.
+    The file is opened anew for each line, so it may be renamed away at any time.
+
+    Args:
+        path: the file, made with mode 0600 where there is none.
+        key: for the HMACs, at least 16 bytes, such as ``secrets.token_hex(32)``.
+            It is as confidential as the values.
+        required: stop a write whose intention cannot be logged.  That is the
+            default because a gap would be found when it is too late.  False logs an
+            error on the logger ``caibo`` and lets the write go on.  An outcome
+            that cannot be logged is always such an error and no more.
+        values: log values as well.
+        backup: log the whole record as it was read, its members as they came.
+
+    Raises:
+        ConfigurationError: no usable path or key.
+
+    Example:
+        >>> audit = caibo.JsonLinesAudit("audit.jsonl", key="keep this one out of your code")
+        >>> client = caibo.Caibo(api_key="caibo_test_sk_0123", observers=[audit])
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: bytes | str,
+        required: bool = True,
+        values: bool = False,
+        backup: bool = False,
+    ) -> None:
+        if not isinstance(path, str | os.PathLike) or str(path) in ("", ".") or "\0" in str(path):
+            raise ConfigurationError("JsonLinesAudit: path must name a file")
+        if not isinstance(key, bytes | str):
+            raise ConfigurationError("JsonLinesAudit: key must be bytes or a string")
+        self._key = key.encode(errors="surrogatepass") if isinstance(key, str) else key
+        if len(self._key) < _SHORTEST_KEY:
+            raise ConfigurationError(
+                f"JsonLinesAudit: key must have {_SHORTEST_KEY} bytes or more; make one with "
+                "secrets.token_hex(32) and keep it where your other secrets are"
+            )
+        self._path = Path(path).absolute()  # whoever changes directory keeps one log
+        self._required = required
+        self._values = values
+        self._backup = backup
+
+    def __repr__(self) -> str:
+        return f"JsonLinesAudit({str(self._path)!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("JsonLinesAudit holds a secret and is not pickled")
+
+    def hmac(self, id: int, field: str, value: object) -> str | None:
+        """Return what the log has for a value of a field of a customer.
+
+        It is made of the value's JSON text, so the numbers 1 and 1.0 differ.
+        Equal values of two customers or fields do not look equal.
+
+        Args:
+            id: the customer.
+            field: this package's name of it, or the wire name where it has none.
+            value: a JSON value; `None` gives `None`.
+
+        Example:
+            >>> audit = caibo.JsonLinesAudit("audit.jsonl", key="keep this one out of your code")
+            >>> audit.hmac(12345, "phone", "+12025550143") == audit.hmac(12345, "phone", "+1")
+            False
+        """
+        if value is None:
+            return None
+        text = f"{id}:{json.dumps(field)}:{_json(value)}"
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    def __call__(self, event: Event) -> None:
+        """Log an event; `Caibo` and `AsyncCaibo` call this.
+
+        Raises:
+            WriteStoppedError: the log is required and an intention cannot be
+                written to it.
+        """
+        try:
+            _append(self._path, self._line(event).encode())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if not isinstance(event, WriteIntended):
+                what = f"the outcome of operation {event.operation} is missing from it"
+            elif self._required:
+                raise WriteStoppedError(
+                    f"customer {event.id}: the audit log {self._path} cannot be written: "
+                    f"{reason}; nothing was written. Make room or give access, or let writes "
+                    "go on unlogged with required=False."
+                ) from error
+            else:
+                what = f"operation {event.operation} goes on without it"
+            _log.error("the audit log %s cannot be written: %s; %s", self._path, reason, what)
+
+    def _line(self, event: Event) -> str:
+        actor, reason = _context.get()
+        head = {
+            "format": _FORMAT,
+            "record": "intent" if isinstance(event, WriteIntended) else "outcome",
+            "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "pid": os.getpid(),
+            "operation": event.operation,
+            "id": event.id,
+            "verb": event.verb,
+            "actor": actor,
+            "reason": reason,
+        }
+        if not isinstance(event, WriteIntended):
+            return json.dumps(head | _outcome(event)) + "\n"
+        hmacs = {
+            name: {side: self.hmac(event.id, name, value) for side, value in _sides(change)}
+            for name, change in event.changes.items()
+        }
+        line = json.dumps(head | {"attempt": event.attempt, "hmac": hmacs})[:-1]
+        if self._values:
+            line += f', "values": {_values(event.changes)}'
+        if self._backup:
+            # A line break in JSON text stands between tokens, never in one.
+            text = str(event.before or "null").replace("\r", " ").replace("\n", " ")
+            line += f', "before": {text}'
+        return line + "}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIntent:
+    """Hold what the audit log says of a write whose outcome it does not have.
+
+    Attributes:
+        operation: as in `WriteIntended`.
+        id: the customer.
+        verb: the method that was called.
+        fields: names of what was to change; empty for `replace`.
+        attempt: of the last intention of this operation.
+        at: when that was logged, in UTC.
+        pid: the process that was at it.
+        actor: as `audit_context` said.
+        reason: as `audit_context` said.
+        before: the record as it was read, where the log has it (`backup=True`).
+    """
+
+    operation: str
+    id: int
+    verb: Verb
+    fields: tuple[str, ...]
+    attempt: int
+    at: datetime
+    pid: int
+    actor: str | None
+    reason: str | None
+    before: Document | None = field(repr=False)
+
+
+def open_intents(
+    path: str | os.PathLike[str], /, *later: str | os.PathLike[str]
+) -> list[OpenIntent]:
+    """List the writes that an audit log announces and has no outcome of.
+
+    Those writes are under way, or were when their process died: look at each of
+    the customers.  A line that is no record of such a log is left out, and a
+    warning on the logger ``caibo`` says where it is.  An outcome "unknown" is an
+    outcome.
+
+    Args:
+        path: the log; it is read line by line.
+        *later: its continuations, where it was rotated, the newest last.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+
+    Example:
+        >>> for intent in caibo.open_intents("audit.jsonl"):
+        ...     print(intent.at, intent.id, intent.fields, client.customers.get(intent.id))
+    """
+    found: dict[str, OpenIntent] = {}
+    for log in (path, *later):
+        strange: list[int] = []
+        try:
+            with Path(log).open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    try:
+                        _take(line, found)
+                    except (ValueError, KeyError, TypeError):
+                        strange.append(number)
+        except OSError as error:
+            raise ConfigurationError(f"the audit log {log}: {error.strerror}") from error
+        if strange:
+            _log.warning(
+                "the audit log %s: lines that are no records of it: %d, the first is line %d",
+                *(log, len(strange), strange[0]),
+            )
+    return list(found.values())
+
+
+def _take(line: bytes, found: dict[str, OpenIntent]) -> None:
+    members = split(line.decode())
+    said: dict[str, Any] = {
+        name: decode(member.value) for name, member in members.items() if name != "before"
+    }
+    if said["format"] != _FORMAT:
+        raise ValueError("another format")
+    operation: str = said["operation"]
+    if said["record"] == "outcome":
+        found.pop(operation, None)
+    else:
+        kept = members.get("before")
+        found[operation] = OpenIntent(
+            operation=operation,
+            id=said["id"],
+            verb=cast("Verb", said["verb"]),
+            fields=tuple(said["hmac"]),
+            attempt=said["attempt"],
+            at=datetime.fromisoformat(said["at"]),
+            pid=said["pid"],
+            actor=said["actor"],
+            reason=said["reason"],
+            before=None if kept is None or kept.value == "null" else Document.parse(kept.value),
+        )
+
+
+def _outcome(event: WriteFinished | WriteFailed) -> dict[str, object]:
+    told = {"fields": event.fields, "seconds": round(event.seconds, 6)}
+    if isinstance(event, WriteFinished):
+        return {
+            **told,
+            "outcome": event.outcome,
+            "protection": event.protection,
+            "attempts": event.attempts,
+            "request_id": event.request_id,
+        }
+    unknown = isinstance(event.error, UnknownOutcomeError)
+    overwritten = isinstance(event.error, OverwrittenError)
+    return {
+        **told,
+        "outcome": "unknown" if unknown else "overwritten" if overwritten else "failed",
+        "error": type(event.error).__name__,
+        "attempts": getattr(event.error, "attempts", None),
+        "request_id": getattr(event.error, "request_id", None),
+    }
+
+
+def _sides(change: Change) -> tuple[tuple[str, Any], tuple[str, Any]]:
+    return ("before", change.before), ("after", change.after)
+
+
+def _values(changes: Mapping[str, Change]) -> str:
+    return _object(
+        (name, _object((side, _json(value)) for side, value in _sides(change)))
+        for name, change in changes.items()
+    )
+
+
+def _object(members: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in members) + "}"
+
+
+def _json(value: object) -> str:
+    try:
+        return encode(value)
+    except ValueError:  # read from a record that has 1E9999999999999999999, or half a character
+        return json.dumps(repr(value))
+
+
+def _append(path: Path, line: bytes) -> None:
+    # POSIX moves to the end and writes in one step, but may write less than it was given:
+    # https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
+    # On NFS and Windows these are two steps.  And Windows would write \r\n.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    file = os.open(path, flags, 0o600)
+    try:
+        with _alone(file):
+            length = os.fstat(file).st_size
+            if length:
+                os.lseek(file, -1, os.SEEK_END)
+                line = line if os.read(file, 1) == b"\n" else b"\n" + line
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+        if not length:
+            _sync_directory(path)
+    finally:
+        os.close(file)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a new file survive a power cut, where the system can (Windows opens no directory)."""
+    with suppress(OSError):
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+@contextmanager
+def _alone(file: int) -> Generator[None]:
+    """Keep other threads and processes from appending; closing the file ends that, too."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        with _threads:
+            yield
+        return
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            # Unlike lockf it keeps threads of one process apart as well.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise TimeoutError("another process keeps it locked") from None
+            time.sleep(0.001)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
