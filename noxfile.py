@@ -63,6 +63,15 @@ def npm_install(session: nox.Session, package: str) -> Path | None:
     return Path(home, "node_modules", ".bin")
 
 
+def redocly(session: nox.Session) -> dict[str, str]:
+    """Install Redocly CLI, which compares contracts, and say in the environment where it is."""
+    commands = npm_install(session, REDOCLY)
+    if commands is None:
+        # Skipped, a comparison would pass for compatible.
+        session.error("Redocly CLI is installed with npm, which is not on this machine")
+    return {"REDOCLY": str((commands / "redocly").absolute())}
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Hold the code against ruff's rules and format."""
@@ -99,15 +108,8 @@ def spec_diff(session: nox.Session) -> None:
 
     Fails when a change is breaking; `--json FILE` tells that from other failures.
     """
-    commands = npm_install(session, REDOCLY)
-    if commands is None:
-        # Skipped, it would pass for compatible.
-        session.error("Redocly CLI is installed with npm, which is not on this machine")
     session.install(*group("generate"))
-    session.run(
-        *("python", "codegen/spec_diff.py", *session.posargs),
-        env={"REDOCLY": str(commands / "redocly")},
-    )
+    session.run("python", "codegen/spec_diff.py", *session.posargs, env=redocly(session))
 
 
 @nox.session(default=False)
@@ -127,7 +129,7 @@ def spec_diff_tests(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def drift(session: nox.Session) -> None:
     """Check that `generated/` is what each Python would generate, and test the generation."""
-    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"), *group("release"))
     session.run("python", "codegen/generate.py", "check")
     # The fixtures of the other tests need the facade, this session does not.
     session.run("pytest", "--confcutdir=tests/codegen", "tests/codegen")
@@ -138,6 +140,11 @@ def build(session: nox.Session) -> None:
     """Build the wheel and look what is in it."""
     shutil.rmtree(DIST, ignore_errors=True)
     session.run("python", "-m", "pip", "wheel", ".", "--no-deps", "--wheel-dir", str(DIST))
+    check_wheel(session)
+
+
+def check_wheel(session: nox.Session) -> None:
+    """Stop at a wheel that lacks a package, its types or the contract, or has more than them."""
     with zipfile.ZipFile(wheel()) as archive:
         names = set(archive.namelist())
     for name in ["caibo/py.typed", "caibo_api/py.typed", "caibo_api/openapi.json"]:
@@ -146,6 +153,28 @@ def build(session: nox.Session) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     if tops != {"caibo", "caibo_api"}:
         session.error(f"the wheel has more than the two packages: {tops}")
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Build what is published, twice, and compare the bytes; the wheel once from the sdist."""
+    session.install(*group("dist"))
+    scratch = Path(session.create_tmp())
+    shutil.rmtree(scratch)
+    # A copy has other times, modes and paths; what is ignored is not there to slip in.
+    listed = session.run("git", "ls-files", "-co", "--exclude-standard", external=True, silent=True)
+    for name in filter(os.path.isfile, str(listed).splitlines()):
+        (scratch / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(name, scratch / "copy" / name)
+    shutil.rmtree(DIST, ignore_errors=True)
+    build = ("python", "-m", "build", "--quiet", "--outdir")
+    session.run(*build, str(DIST))  # the sdist, and the wheel from it
+    session.run(*build, str(scratch / "again"), "--sdist", "--wheel", str(scratch / "copy"))
+    for made in sorted(DIST.iterdir()):
+        if made.read_bytes() != (scratch / "again" / made.name).read_bytes():
+            session.error(f"two builds of {made.name} differ")
+    check_wheel(session)
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
 
 
 @nox.session(python=PYTHONS, requires=["build"])
@@ -172,11 +201,89 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["build"])
-def lowest(session: nox.Session) -> None:
+def minimums(session: nox.Session) -> None:
     """Test the wheel with the oldest dependencies that it admits."""
     oldest = [needed.split(",")[0].replace(">=", "==") for needed in DEPENDENCIES]
-    install_wheel(session, *oldest, *group("test"))
+    install_wheel(session, *group("test"))
+    # What only the tests need asks for newer ones, and does without them.
+    session.install("--no-deps", *oldest)
     session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def prereleases(session: nox.Session) -> None:
+    """Test the wheel with the newest pre-releases that it admits; it may fail."""
+    install_wheel(session, *group("test"))
+    session.install("--upgrade", "--pre", *DEPENDENCIES)
+    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def consumer(session: nox.Session) -> None:
+    """Check and run a typed project that has only the wheel; its mistakes must be flagged."""
+    install_wheel(session, *group("test"), *group("checkers"))
+    check_consumer(session, Path("tests", "consumer"))
+
+
+def check_consumer(session: nox.Session, project: Path, *ignored: str) -> None:
+    """Check the types of a project with both checkers and run its tests, away from our sources."""
+    home = Path(session.create_tmp(), "consumer")
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(project, home, ignore=shutil.ignore_patterns("__pycache__", ".*", *ignored))
+    with session.chdir(home):
+        session.run("mypy", ".")
+        session.run("pyright", "--warnings")
+        session.run("pytest", "-q", "-W", "error")
+
+
+@nox.session(default=False, requires=["build"])
+def api_diff(session: nox.Session) -> None:
+    """Compare the public surface with the last release's, and run its tests of it."""
+    install_wheel(session, *group("release"), *group("test"), *group("checkers"))
+    session.run("python", "codegen/api_diff.py", *session.posargs)
+    last = Path(session.create_tmp(), "last-release").resolve()
+    shutil.rmtree(last, ignore_errors=True)
+    session.run("python", "codegen/api_diff.py", *session.posargs, "--unpack", str(last))
+    if last.exists():
+        with session.chdir(last):
+            settings = nox.project.load_toml("pyproject.toml")
+            session.run("pytest", *settings["tool"]["caibo"]["public-tests"])
+        # What was a mistake then may have been made right since.
+        check_consumer(session, last / "tests" / "consumer", "mistakes.py")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make the release `-- X.Y.Z`: checks, changelog, commit, tag; `--dry-run` only shows it."""
+    session.install(*group("generate"), *group("release"))
+    session.run("python", "codegen/release.py", *session.posargs, env=redocly(session))
+
+
+@nox.session(default=False)
+def spec_update(session: nox.Session) -> None:
+    """Take up the vendor's contract from `-- SOURCE…` and write the text of a pull request."""
+    session.install("-e", ".", *group("generate"), *group("release"), *group("test"))
+    session.run("python", "codegen/spec_update.py", *session.posargs, env=redocly(session))
+
+
+@nox.session(default=False)
+def rehearsal(session: nox.Session) -> None:
+    """Play whole updates of the contract in a copy of the project, with the real tools."""
+    session.install("-e", ".", *group("generate"), *group("release"), *group("test"))
+    session.run(
+        *("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_rehearsal.py"),
+        *session.posargs,
+        env=redocly(session),
+    )
+
+
+@nox.session(default=False)
+def workflows(session: nox.Session) -> None:
+    """Check what GitHub runs: its form, and with zizmor what an attacker could make of it."""
+    session.install(*group("workflows"))
+    found = sorted(map(str, Path(".github", "workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *found)
+    session.run("zizmor", "--offline", "--persona", "pedantic", *found)
 
 
 @nox.session(default=False, requires=["build"], reuse_venv=False)

@@ -118,6 +118,7 @@ def test_after_a_lost_answer_nobody_says_that_nothing_was_written(
         connect(max_retries=1).update(id, phone=None)
 
     assert isinstance(caught.value.__cause__, caibo.APIError)
+    assert caught.value.__cause__.status == 412
 
 
 @pytest.mark.usefixtures("pauses")

@@ -76,4 +76,4 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     """As in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Cliente'"):
-        caibo.Cliente  # noqa: B018
+        caibo.Cliente  # type: ignore[attr-defined]  # noqa: B018

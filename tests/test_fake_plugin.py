@@ -65,7 +65,7 @@ def test_the_kit_needs_neither_pytest_nor_the_client() -> None:
     """A demo, or another test runner, pays for what it uses."""
     program = (
         "import sys, caibo.testing;"
-        "print(sorted(m for m in sys.modules if m in ('pytest', 'attr', 'caibo._client')))"
+        "print(sorted(m for m in sys.modules if m in ('pytest', 'caibo_api', 'caibo._client')))"
     )
 
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

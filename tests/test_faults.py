@@ -246,6 +246,21 @@ class TestAnAnswerThatIsNotTrue:
         assert (update.attempts, fake.document(id)["phone"]) == (2, NEW)
 
 
+class TestClosedInTheMiddle:
+    def test_nothing_was_written(self, connect: Connect, fake: FakeCaibo, id: int) -> None:
+        """The client was closed between its read and its write."""
+
+        def close(event: caibo.Event) -> Any:
+            return client.caibo.close() if isinstance(event, caibo.WriteIntended) else None
+
+        client = connect(observers=[close])
+
+        with pytest.raises(caibo.ConfigurationError, match="closed"):
+            client.update(id, phone=NEW)
+
+        assert methods(fake) == "G"
+
+
 class TestWithoutARead:
     """`current=` on a deployment that has no GET."""
 

@@ -238,7 +238,7 @@ class TestConflicts:
 
         update = client.apply(plan, on_conflict="theirs")
 
-        assert (update.outcome, update.changes) == ("unchanged", {})
+        assert (update.outcome, list(update.changes)) == ("confirmed", ["address"])
 
     @pytest.mark.usefixtures("pauses")
     def test_a_lost_write_leaves_in_doubt_what_was_left_to_others_since(

@@ -155,11 +155,11 @@ class TestOrder:
 
     def test_who_asks_first_is_sent_first(self) -> None:
         """Also where a later one has read the clock earlier."""
-        limit = Limit(1)
+        limit = Limit(2)
 
         turns = [limit.turn(now, math.inf) for now in (5.0, 4.9, 5.2, 4.8)]
 
-        assert turns == [5.0, 6.0, 7.0, 8.0]
+        assert turns == [5.0, 5.0, 6.0, 6.0]
 
     def test_threads_and_tasks_share_it(
         self, connect: Connect, fake: FakeCaibo, id: int, monkeypatch: pytest.MonkeyPatch

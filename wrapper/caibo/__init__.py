@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+#: The day on which the contract was taken from the vendor's page, and the first 12
+#: digits of the SHA-256 of the `openapi.yaml` that this package was generated from.
+contract_version = "2026-11-24+d729286c88e5"
+
 if TYPE_CHECKING:
     from caibo._audit import JsonLinesAudit as JsonLinesAudit
     from caibo._audit import OpenIntent as OpenIntent
@@ -59,6 +63,15 @@ if TYPE_CHECKING:
     from caibo._records import Customer as Customer
     from caibo._records import CustomerChanges as CustomerChanges
     from caibo._records import Update as Update
+else:  # which a checker must not see: it would take every misspelt name for an object
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
 
 _HOME = {
     "_audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
@@ -95,15 +108,7 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = ["__version__", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__all__ = ["__version__", "contract_version", *_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __dir__() -> list[str]:

@@ -143,16 +143,10 @@ class _Content(httpx.ByteStream):
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
         self._content = content
+        self._left: list[bytes] = []
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Once(self._content)
-
-
-class _Once:
-    def __init__(self, content: bytes) -> None:
-        self._left = [content]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._left = [self._content]
         return self
 
     async def __anext__(self) -> bytes:

@@ -23,9 +23,9 @@ _NO_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was read, by `time.monotonic()`.
+    """A record to merge onto, and when it was asked for and came, by `time.monotonic()`.
 
-    One that the caller handed over has no time, no entity tag and no request.
+    One that the caller handed over has no times, no entity tag and no request.
     """
 
     document: Document

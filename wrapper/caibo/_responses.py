@@ -99,6 +99,7 @@ def error_from_response(request: httpx.Request, response: httpx.Response) -> API
     reason = _reason(status)
     summary = f"{status} {reason}".strip()
     said = [text for text in said if text != reason]
+    said = [*(text.rstrip(".") for text in said[:-1]), *said[-1:]]
     trace = problem.get("traceId")
     cls = _CLASSES.get(status, ServerError if 500 <= status < 600 else APIError)
     return cls(

@@ -160,8 +160,7 @@ def end_edit(
     if not write.addressed:
         edit.update = write.unchanged(reading)
         return
-    stale = reading.older_than(settings.max_base_age)
-    edit.update = yield from write.update(None if stale else reading)
+    edit.update = yield from write.update(reading)
 
 
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:

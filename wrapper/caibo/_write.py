@@ -68,19 +68,20 @@ class Write:
     _began: float = 0.0
     _writes: int = 0
     _attempts: int = 0
-    _unsure: bool = False  # an answer was lost, so a later 412 may come of our own write
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
     #: What the last write was to set, and on which record.
-    _tried: Mapping[str, Any] = field(default_factory=Document)
-    _before: Document = field(default_factory=Document)
-    #: Why an earlier write may have been applied, or may still be.
+    _tried: Document = field(default_factory=Document)
+    _before: Document | None = None
+    #: An answer was lost, so a later 412 may come of our own write.
+    _unsure: bool = False
+    #: Why a write may have been applied, or may still be, that was not seen to land.
     _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
         held: Held = yield Hold(self.id)
         self._protection = held.protection
-        if reading is None or reading.asked_before(held.since):
+        if reading is None or reading.asked_before(held.since) or self._too_old(reading):
             reading = yield from read(self.id)
         return (yield from self._watched(self._doubting(self._merged(reading))))
 
@@ -89,6 +90,10 @@ class Write:
         held: Held = yield Hold(self.id)
         self._protection = held.protection
         return (yield from self._watched(self._replaced(document)))
+
+    def _too_old(self, reading: Reading) -> bool:
+        """Tell whether a reading has aged while we waited; one that was handed over is taken."""
+        return reading.received_at is not None and reading.older_than(self.max_age)
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began."""
@@ -134,10 +139,10 @@ class Write:
             if self._doubt is None or only_5xx:
                 raise
             reason = f"and the attempt after it ended with {type(error).__name__}."
-            raise self._unknown(self._doubt, reason, self._before, self._tried) from error
+            raise self._unknown(self._doubt, reason) from error
         if self._doubt is not None and update.outcome == "unchanged":
             reason = "and others have changed the same since."
-            raise self._unknown(self._doubt, reason, self._before, self._tried) from self._doubt
+            raise self._unknown(self._doubt, reason) from self._doubt
         return update
 
     def _merged(self, reading: Reading) -> Flow[Update]:
@@ -151,7 +156,7 @@ class Write:
             if not settled:
                 self.check_expectations(before)
             if after is before:
-                return (yield from self._nothing_to_write(reading))
+                return (yield from self._nothing_to_write(reading, mine))
             self._tried, self._before = mine, before
             self._changes = differences(before, after, mine)
             yield self._intention(before)
@@ -182,10 +187,10 @@ class Write:
         if isinstance(error, Attempted):
             error.attempts = self._attempts = self._attempts + error.attempts
 
-    def _mine(self, before: Document) -> Mapping[str, Any]:
+    def _mine(self, before: Document) -> Document:
         if self.base is None:
             return self.addressed
-        return three_way(self.base, before, self.addressed, self.on_conflict)
+        return Document(three_way(self.base, before, self.addressed, self.on_conflict))
 
     def check(self, document: Document) -> None:
         if found := misfit(document, self.id, self.addressed):
@@ -227,11 +232,14 @@ class Write:
             )
         )
 
-    def _nothing_to_write(self, reading: Reading) -> Flow[Update]:
-        # Not so where `on_conflict` left all to others.
+    def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
+        # After a write that was refused, or whose answer was lost; a field that
+        # `on_conflict` has left to others meanwhile is none of ours any more.
+        ours = {field_name(wire) for wire in mine}
+        self._changes = {name: c for name, c in self._changes.items() if name in ours}
+        if self._changes and self._before is not None:
+            return (yield from self._verified(self._before, mine, reading))
         stands = merge(reading.document, self.addressed) is reading.document
-        if self._writes and stands:
-            return (yield from self._verified(self._before, self._tried, reading))
         applied = self.verb == "apply" and stands and len(self.addressed) > 0
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
 
@@ -241,6 +249,7 @@ class Write:
             customer=Customer(reading.document),
             changes={},
             outcome=outcome,
+            attempts=self._attempts,
             request_id=reading.request_id,
             carried=carried(reading.document, self.addressed),
         )
@@ -269,15 +278,13 @@ class Write:
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(
-                error, f"and reading back failed: {unread}", before, mine
-            ) from error
+            raise self._unknown(error, f"and reading back failed: {unread}") from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
             return (yield from self._verified(before, mine, reading))
         if set(grades.values()) != {"reverted"}:
             reason = "and read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, before, mine, seen=reading) from error
+            raise self._unknown(error, reason, seen=reading) from error
         if again:
             if self._doubt is None or isinstance(self._doubt, ServerError):
                 self._doubt = error
@@ -286,7 +293,7 @@ class Write:
             error.hint = _UNTOUCHED
             raise error
         reason = _UNTOUCHED + " It may still arrive."
-        raise self._unknown(error, reason, before, mine, seen=reading) from error
+        raise self._unknown(error, reason, seen=reading) from error
 
     def _accepted(
         self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
@@ -313,9 +320,7 @@ class Write:
             except CaiboError as unread:
                 done = "accepted" if back is None else "seen to have been applied"
                 reason = f"{done}, but reading back failed: {unread}"
-                raise self._unknown(
-                    None, reason, before, mine, seen=back, written=written
-                ) from unread
+                raise self._unknown(None, reason, seen=back, written=written) from unread
         grades = _graded(before, mine, back.document)
         if not _landed(grades):
             raise self._overwritten(grades, before, mine, back.document)
@@ -350,23 +355,23 @@ class Write:
         self,
         error: CaiboError | None,
         reason: str,
-        before: Document | None = None,
-        mine: Mapping[str, Any] | None = None,
         *,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
     ) -> UnknownOutcomeError:
+        if isinstance(error, APIError):
+            error.hint = ""  # what to do next stands below
         what = (
             f"PUT /customers/{self.id} was"
             if error is None
             else f"{error}\n  The write may or may not have been applied,"
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
-        if before is not None and mine is not None:
+        if self._before is not None:
             plan = Plan(
                 id=self.id,
-                base=before,
-                addressed=mine if isinstance(mine, Document) else Document(mine),
+                base=self._before,
+                addressed=self._tried,
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,

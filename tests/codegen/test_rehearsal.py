@@ -1,0 +1,226 @@
+"""Whole updates of the contract, played with the real tools in a copy of the project.
+
+The vendor changes its page; what must follow is a proposal, a question or an
+error, each with its text.  `nox -s rehearsal` installs Redocly CLI for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import release
+import spec_update
+from projects import LEFT_OUT, ROOT, commit, git, replace
+
+pytestmark = pytest.mark.skipif(
+    "REDOCLY" not in os.environ, reason="`nox -s rehearsal` installs Redocly CLI"
+)
+
+PROSE = "# Update Customer\n\n```json\n{}\n```\n\n## OpenAPI\n\n"
+NEW_FIELD = "        vatNumber:\n          maxLength: 14\n          type: string\n"
+READ = "    get:\n      responses:\n        '200':\n          description: OK\n"
+RULING = """\
+  - target: $.components.schemas.Client.properties.vatNumber
+    description: Create Customer lists it among what a caller sets.
+    x-label: documented elsewhere
+    update:
+      readOnly: false
+      nullable: true
+"""
+
+
+@dataclass
+class Vendor:
+    """The vendor's page and our project, between which updates are played."""
+
+    page: Path
+    project: Path
+
+    def publish(self, contract: str) -> None:
+        """Put a contract onto the page, as the vendor does."""
+        self.page.write_text(f"{PROSE}````yaml api PUT /customers/{{id}}\n{contract}````\n")
+
+    def change(self, old: str, new: str) -> None:
+        """Change one thing in what is published."""
+        replace(self.page, old, new)
+
+    def update(self) -> int:
+        """Let the workflow's step run, with those tests that look at the contract."""
+        options = ("--date", "2027-01-31", "--tests", "tests/test_versions.py")
+        return spec_update.main([str(self.page), "--root", str(self.project), *options])
+
+    def said(self, name: str) -> str:
+        return (self.project / "spec-update" / name).read_text()
+
+    def fields(self) -> dict[str, dict[str, object]]:
+        """What the generated package says of a customer's fields."""
+        text = (self.project / "generated" / "caibo_api" / "openapi.json").read_text()
+        properties: dict[str, dict[str, object]]
+        properties = json.loads(text)["components"]["schemas"]["Client"]["properties"]
+        return properties
+
+    def release(self, version: str) -> int:
+        """Try to release what is at hand."""
+        commit(self.project)
+        return release.main([version, "--root", str(self.project), "--dry-run"])
+
+
+@pytest.fixture
+def vendor(project: Path, tmp_path: Path) -> Vendor:
+    """The page as published, and the project with 0.1.0 released."""
+    shutil.copytree(ROOT / "tests", project / "tests", ignore=LEFT_OUT)
+    commit(project)
+    git(project, "tag", "v0.1.0")
+    vendor = Vendor(tmp_path / "page.md", project)
+    vendor.publish((project / "openapi.yaml").read_text())
+    return vendor
+
+
+def test_the_page_as_published_changes_nothing(vendor: Vendor) -> None:
+    """Nor do other words around the contract."""
+    vendor.change("# Update Customer", "# Update a customer")
+
+    assert vendor.update() == 0
+
+    assert vendor.said("outcome") == "unchanged\n"
+    assert git(vendor.project, "status", "--porcelain") == ""
+
+
+def test_a_limit_that_is_widened_goes_into_the_next_version(
+    vendor: Vendor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Proposed as compatible, and released with a patch version."""
+    vendor.change("maxLength: 255", "maxLength: 500")
+
+    assert vendor.update() == 0
+
+    assert vendor.said("labels.txt") == "contract\ncompatible\n"
+    assert vendor.fields()["address"]["maxLength"] == 500
+    assert "`Client.address.maxLength`" in vendor.said("body.md")
+    assert "0.1.1 or any above may hold it" in vendor.said("body.md")
+    assert vendor.release("0.1.1") == 0
+    assert "+  - `Client.address.maxLength`" in capsys.readouterr().out
+
+
+def test_a_limit_that_is_narrowed_needs_a_version_that_says_so(
+    vendor: Vendor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Proposed as breaking; a patch version is refused and a minor one taken."""
+    vendor.change("maxLength: 20\n", "maxLength: 10\n")
+
+    assert vendor.update() == 0
+
+    assert vendor.said("labels.txt") == "contract\nbreaking\n"
+    assert vendor.fields()["phone"]["maxLength"] == 10
+    body = vendor.said("body.md")
+    assert "callers of 0.1.0 may fail. The next version must be 0.2.0" in body
+    assert "`Client.phone.maxLength`" in body
+    assert "Nothing breaks since v0.1.0." in body
+    assert vendor.release("0.1.1") == 1
+    assert "contract: - Client.phone" in capsys.readouterr().err
+    assert vendor.release("0.2.0") == 0
+
+
+def test_a_new_field_waits_for_its_ruling(vendor: Vendor) -> None:
+    """Nobody but a person knows whether callers may set it."""
+    vendor.change("        phone:\n", f"{NEW_FIELD}        phone:\n")
+
+    assert vendor.update() == 4
+
+    assert vendor.said("outcome") == "decision\n"
+    body = vendor.said("body.md")
+    assert "vatNumber" in body
+    assert "readOnly: false" in body
+    assert "codegen/overlay.yaml" in body
+    assert git(vendor.project, "status", "--porcelain") == ""
+
+
+def test_a_ruling_brings_a_new_field_to_the_callers(vendor: Vendor) -> None:
+    """With it the update goes through, and the tests name the lines that are written by hand."""
+    vendor.change("        phone:\n", f"{NEW_FIELD}        phone:\n")
+    with (vendor.project / "codegen" / "overlay.yaml").open("a") as overlay:
+        overlay.write(RULING)
+
+    assert vendor.update() == 0
+
+    assert vendor.said("labels.txt") == "contract\ncompatible\ntests fail\n"
+    body = vendor.said("body.md")
+    assert "CustomerChanges lacks a line for `vat_number`" in body
+    assert "+  - target: $.components.schemas.Client.properties.vatNumber" in body
+    assert "vatNumber" in vendor.fields()
+    assert accepts(vendor.project, "vat_number='DE1'")
+
+
+def accepts(project: Path, change: str) -> bool:
+    """Tell whether `update` takes a change, in a Python of its own."""
+    code = (
+        "import caibo\nfrom caibo.testing import FakeCaibo\n"
+        "fake = FakeCaibo()\nid = fake.add_customer()\n"
+        "c = caibo.Caibo(api_key=fake.api_key, base_url=fake.base_url, transport=fake.transport)\n"
+        f"c.customers.update(id, {change})\n"
+    )
+    paths = os.pathsep.join(str(project / name) for name in ("wrapper", "generated"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths}, check=False
+    )
+    return done.returncode == 0
+
+
+def test_a_field_that_is_removed_is_asked_for(vendor: Vendor) -> None:
+    """Its ruling selects nothing any more; without it the update breaks callers, and says so."""
+    member = "        memberId:\n          maxLength: 50\n          minLength: 0\n"
+    vendor.change(f"{member}          type: string\n          nullable: true\n", "")
+
+    assert vendor.update() == 4
+    assert "memberId" in vendor.said("body.md")
+
+    remove_ruling(vendor.project, "memberId")
+    assert vendor.update() == 0
+    assert vendor.said("labels.txt") == "contract\nbreaking\ntests fail\n"
+    assert "take `member_id` out of CustomerChanges" in vendor.said("body.md")
+
+
+def remove_ruling(project: Path, field: str) -> None:
+    """Take the actions on a field out of the overlay."""
+    path = project / "codegen" / "overlay.yaml"
+    head, *actions = path.read_text().split("  - target: ")
+    kept = [action for action in actions if f".{field}\n" not in action]
+    assert len(kept) < len(actions)
+    path.write_text("  - target: ".join([head, *kept]))
+
+
+def test_an_assumption_ends_when_the_vendor_documents_it(vendor: Vendor) -> None:
+    """Our guess at `GET /customers/{id}` is not merged over theirs."""
+    vendor.change("  /customers/{id}:\n", f"  /customers/{{id}}:\n{READ}")
+
+    assert vendor.update() == 4
+
+    assert vendor.said("outcome") == "decision\n"
+    assert "get" in vendor.said("body.md")
+    assert git(vendor.project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!doctype html><html><body>Sign in</body></html>",
+        PROSE,
+        f"{PROSE}````yaml\nopenapi: 3.0.4\npaths: {{\n````\n",
+    ],
+)
+def test_a_page_that_is_broken_changes_nothing(vendor: Vendor, page: str) -> None:
+    """A login form, a page without its contract, a contract cut off: an error with its reason."""
+    vendor.page.write_text(page)
+
+    assert vendor.update() == 1
+
+    assert vendor.said("title.txt") == "The contract cannot be fetched\n"
+    assert "page.md" in vendor.said("body.md")
+    assert git(vendor.project, "status", "--porcelain") == ""
