@@ -120,8 +120,10 @@ class Driver:
             case Pause(seconds):
                 _check_time(seconds, ends)
                 time.sleep(seconds)
-            case Again(number, retry_after):
-                pause = self._http.policy.again(number, ends, retry_after=retry_after)
+            case Again(number, retry_after, failing):
+                pause = self._http.policy.again(
+                    number, ends, retry_after=retry_after, failing=failing
+                )
                 time.sleep(pause or 0.0)
                 return pause is not None
             case Hold(id):
@@ -185,8 +187,10 @@ class AsyncDriver:
             case Pause(seconds):
                 _check_time(seconds, ends)
                 await anyio.sleep(seconds)
-            case Again(number, retry_after):
-                pause = self._http.policy.again(number, ends, retry_after=retry_after)
+            case Again(number, retry_after, failing):
+                pause = self._http.policy.again(
+                    number, ends, retry_after=retry_after, failing=failing
+                )
                 await anyio.sleep(pause or 0.0)
                 return pause is not None
             case Hold(id):

@@ -48,11 +48,13 @@ class Again:
     """Pause before something is tried for the so-many-th time again.
 
     Gets False at once where `max_retries`, the retry budget or the deadline
-    forbid it.  `retry_after` is what the gateway asked for, in seconds.
+    forbid it.  `retry_after` is what the gateway asked for, in seconds; the budget
+    counts only what came of a `failing` gateway.
     """
 
     number: int
     retry_after: float | None = None
+    failing: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,14 +201,15 @@ class Update:
             gateway said 2xx; nothing was read back), "confirmed" (read back, with
             the new values), "normalised" (read back; the gateway spells a value
             otherwise) or "already-applied" (a plan whose values the record has).
-        protection: what kept other writers out: "none" (nothing was written),
+        protection: what kept other writers out since the record was read: "none"
+            (nothing was written, or what was written was handed over by the caller),
             "local-lock" (others of this client waited), "shared-lock" (and others
             that take the same `lock=`) or "conditional" (the write carried
             If-Match, which a gateway that sends entity tags has to honour: RFC
             9110, section 13.1.1).
-        race_window: seconds between our read and our write, in which another
-            writer's change would have been overwritten unseen; `None` where
-            nothing was read or nothing was written.
+        race_window: seconds from asking for the record to sending the write, in
+            which another writer's change would have been overwritten unseen; `None`
+            where one of them did not happen, or the answer to the write was lost.
         attempts: how many times the write was sent; 0 when it was not.
         request_id: what to quote to the vendor, where the gateway sent one.
         carried: members outside the contract that were preserved.

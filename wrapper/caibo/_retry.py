@@ -165,10 +165,13 @@ class Policy:
         deadline: float = request.extensions["deadline"]
         return deadline - time.monotonic()
 
-    def again(self, number: int, until: float, *, retry_after: float | None = None) -> float | None:
+    def again(
+        self, number: int, until: float, *, retry_after: float | None = None, failing: bool = True
+    ) -> float | None:
         """Return how long to pause before the so-many-th retry, `None` for no retry.
 
-        `until` is when it has to be over, by `time.monotonic()`.
+        `until` is when it has to be over, by `time.monotonic()`; the budget counts
+        only what came of a `failing` gateway.
         """
         if number > self.max_retries:
             return None
@@ -179,7 +182,7 @@ class Policy:
         elif pause > LONGEST_RETRY_AFTER:  # coming back earlier than asked would be hammering
             return None
         fits = time.monotonic() + pause < until
-        return pause if fits and self.budget.spend() else None
+        return pause if fits and (not failing or self.budget.spend()) else None
 
 
 def _shown(result: httpx.Response | Exception) -> str:

@@ -83,12 +83,13 @@ class Write:
         self._protection = held.protection
         if reading is None or reading.asked_before(held.since) or self._too_old(reading):
             reading = yield from read(self.id)
+        if reading.asked_at is None:  # handed over: nobody was kept out since it was read
+            self._protection = "none"
         return (yield from self._watched(self._doubting(self._merged(reading))))
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
-        held: Held = yield Hold(self.id)
-        self._protection = held.protection
+        yield Hold(self.id)
         return (yield from self._watched(self._replaced(document)))
 
     def _too_old(self, reading: Reading) -> bool:
@@ -256,7 +257,7 @@ class Write:
 
     def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
-        if not (yield Again(self._attempts)):
+        if not (yield Again(self._attempts, failing=False)):
             raise ConflictError(
                 f"customer {self.id} changed between our read and our write each time "
                 f"(tries: {self._writes}); nothing was written. Try again later.",
@@ -480,7 +481,7 @@ def _answered(written: httpx.Response, id: int, sent: Document) -> Customer:
 
 
 def _window(reading: Reading, written: httpx.Response) -> float | None:
-    if reading.received_at is None:
+    if reading.asked_at is None:
         return None
     sent: float = written.request.extensions["sent_at"]
-    return sent - reading.received_at
+    return sent - reading.asked_at
