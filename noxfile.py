@@ -301,6 +301,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["build"])
+def simulation(session: nox.Session) -> None:
+    """Count lost updates by write rate in virtual time; `-- --help` says what is assumed."""
+    install_wheel(session, *group("test"))
+    session.run("python", "benchmarks/lost_updates.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
 def prism(session: nox.Session) -> None:
     """Send the client's requests to Prism, which validates them against the contract."""
     commands = npm_install(session, PRISM)

@@ -121,6 +121,27 @@ def test_after_a_lost_answer_nobody_says_that_nothing_was_written(
     assert caught.value.__cause__.status == 412
 
 
+@pytest.mark.usefixtures("pauses")
+def test_after_a_5xx_nobody_says_that_nothing_was_sent(
+    connect: Connect, fake: FakeCaibo, id: int
+) -> None:
+    """It was applied, the read after it lagged, and the second write found no connection."""
+    fake.etags = False
+    fake.fail_next(500, method="PUT", after_applying=True)
+
+    def after(_: Request) -> None:
+        if methods(fake) == ["GET", "PUT", "GET"]:
+            fake.stale_reads()
+            fake.refuse_connection(3)
+
+    fake.on_request = after
+
+    with pytest.raises(caibo.UnknownOutcomeError, match="with TransportError"):
+        connect().update(id, phone=None)
+
+    assert fake.document(id)["phone"] is None
+
+
 def test_a_plan_keeps_the_tag(connect: Connect, fake: FakeCaibo, id: int) -> None:
     """Applied at once it needs no second read, and is conditional all the same."""
     client = connect(max_base_age=60)

@@ -74,7 +74,7 @@ class Write:
     _before: Document | None = None
     #: An answer was lost, so a later 412 may come of our own write.
     _unsure: bool = False
-    #: The loss of an answer whose write was not seen to land and may still arrive.
+    #: Why a write may have been applied, or may still be, that was not seen to land.
     _doubt: CaiboError | None = None
 
     def update(self, reading: Reading | None) -> Flow[Update]:
@@ -136,7 +136,8 @@ class Write:
         except (UnknownOutcomeError, OverwrittenError):
             raise
         except CaiboError as error:
-            if self._doubt is None:
+            only_5xx = isinstance(error, ServerError) and isinstance(self._doubt, ServerError)
+            if self._doubt is None or only_5xx:
                 raise
             reason = f"and the attempt after it ended with {type(error).__name__}."
             raise self._unknown(self._doubt, reason) from error
@@ -286,7 +287,7 @@ class Write:
             reason = "and read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, seen=reading) from error
         if again:
-            if not isinstance(error, ServerError):
+            if self._doubt is None or isinstance(self._doubt, ServerError):
                 self._doubt = error
             return reading
         if isinstance(error, ServerError):
