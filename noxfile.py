@@ -22,6 +22,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
+IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
+WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
 REDOCLY = "@redocly/cli@2.77.0"
@@ -132,7 +134,7 @@ def drift(session: nox.Session) -> None:
     session.install(*DEPENDENCIES, *group("generate"), *group("test"), *group("release"))
     session.run("python", "codegen/generate.py", "check")
     # The fixtures of the other tests need the facade, this session does not.
-    session.run("pytest", "--confcutdir=tests/codegen", "tests/codegen")
+    session.run("pytest", *IN_PARALLEL, "--confcutdir=tests/codegen", "tests/codegen")
 
 
 @nox.session(default=False)
@@ -184,12 +186,13 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    session.notify("coverage")
-    session.run(
-        *("coverage", "run", "-m", "pytest"),
-        *("--ignore=tests/codegen", "--ignore=tests/independent"),
-        env={"COVERAGE_FILE": f".coverage.{session.python}"},
-    )
+    arguments = ("pytest", *IN_PARALLEL, *WITHOUT_TOOLS)
+    if session.python == PYTHONS[0]:  # once, as measuring takes as long as testing
+        session.run("coverage", "erase")
+        session.run("coverage", "run", "-m", *arguments)
+        session.notify("coverage")
+    else:
+        session.run(*arguments)
 
 
 @nox.session(default=False)
@@ -207,7 +210,7 @@ def minimums(session: nox.Session) -> None:
     install_wheel(session, *group("test"))
     # What only the tests need asks for newer ones, and does without them.
     session.install("--no-deps", *oldest)
-    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *WITHOUT_TOOLS, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])
@@ -215,7 +218,7 @@ def prereleases(session: nox.Session) -> None:
     """Test the wheel with the newest pre-releases that it admits; it may fail."""
     install_wheel(session, *group("test"))
     session.install("--upgrade", "--pre", *DEPENDENCIES)
-    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/independent", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *WITHOUT_TOOLS, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])

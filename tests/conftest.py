@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from audit_log import KEY
 from faces import Connect, Face
 from hypothesis import HealthCheck, settings
 
@@ -89,3 +91,18 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr("caibo._io.anyio.sleep", sleep)
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     return noted
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "audit.jsonl"
+
+
+@pytest.fixture
+def audit(log: Path) -> caibo.JsonLinesAudit:
+    return caibo.JsonLinesAudit(log, key=KEY)
+
+
+@pytest.fixture
+def audited(connect: Connect, audit: caibo.JsonLinesAudit) -> Face:
+    return connect(observers=[audit])

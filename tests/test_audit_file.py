@@ -17,47 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audit_log import KEY, intended, records, start
 from faces import Connect, Face
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
 
-KEY = "a key that nobody guesses"
-
 
 @pytest.fixture
 def id(fake: FakeCaibo) -> int:
     return fake.add_customer(name="Ada Example", email="ada@example.com", phone="+12025550143")
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "audit.jsonl"
-
-
-@pytest.fixture
-def audit(log: Path) -> caibo.JsonLinesAudit:
-    return caibo.JsonLinesAudit(log, key=KEY)
-
-
-@pytest.fixture
-def audited(connect: Connect, audit: caibo.JsonLinesAudit) -> Face:
-    return connect(observers=[audit])
-
-
-def records(log: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_bytes().splitlines()]
-
-
-def intended(**changes: Any) -> caibo.WriteIntended:
-    known: dict[str, Any] = {"operation": "0", "id": 7, "verb": "update", "changes": {}}
-    return caibo.WriteIntended(**{**known, "before": None, **changes})
-
-
-def start(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Run code in a process of its own."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 class TestUnwritable:

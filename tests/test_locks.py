@@ -38,11 +38,11 @@ def methods(fake: FakeCaibo) -> str:
 
 
 def meeting(parties: int, seconds: float) -> Callable[[Request], None]:
-    """Let reads wait for each other, until all are there or that long."""
+    """Let writes wait for each other, until all have read and are there, or that long."""
     barrier = threading.Barrier(parties, timeout=seconds)
 
     def meet(request: Request) -> None:
-        if request.method == "GET":
+        if request.method == "PUT":
             try:
                 barrier.wait()
             except threading.BrokenBarrierError:
@@ -60,7 +60,7 @@ class TestOneClient:
     def test_updates_of_one_customer_queue(
         self, wire: Face, fake: FakeCaibo, id: int, submit: Submit
     ) -> None:
-        """Though each read would have waited for the others, none is overtaken by one."""
+        """Though each write would have waited for the others, none is overtaken by one."""
         fake.on_request = meeting(4, 0.05)
 
         started = [submit(wire.update, id, extra={f"m{n}": n}) for n in range(4)]

@@ -119,11 +119,11 @@ def start(fake: FakeCaibo, server: FakeServer, id: int) -> Iterator[Start]:
 
 
 def meeting(seconds: float) -> Callable[[Request], None]:
-    """Let the reads of all processes wait for each other, or that long."""
+    """Let writes wait until all processes have read and are there, or that long."""
     barrier = threading.Barrier(PROCESSES, timeout=seconds)
 
     def meet(request: Request) -> None:
-        if request.method == "GET":
+        if request.method == "PUT":
             try:
                 barrier.wait()
             except threading.BrokenBarrierError:
@@ -142,7 +142,7 @@ def said(process: subprocess.Popen[str]) -> str:
 def test_with_the_lock_no_change_is_lost(
     start: Start, url: str, fake: FakeCaibo, id: int, faces: list[str]
 ) -> None:
-    """Though every read gives the other processes time to read the same."""
+    """Though every write gives the other processes time to read the same."""
     fake.on_request = meeting(0.2)
     members = [f"member{n}" for n in range(PROCESSES)]
 

@@ -16,7 +16,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 from weakref import WeakValueDictionary
 
 import anyio
@@ -133,6 +133,8 @@ class Driver:
                     with _watching(event):
                         _refuse_awaitable(observer(event))
                 _log_write(event)
+            case _:
+                assert_never(step)
         return None
 
     def _hold(self, id: int, ends: float, held: ExitStack) -> Held:
@@ -202,6 +204,8 @@ class AsyncDriver:
                         if inspect.isawaitable(told):
                             await told
                 _log_write(event)
+            case _:
+                assert_never(step)
         return None
 
     async def _hold(self, id: int, ends: float, held: AsyncExitStack) -> Held:
@@ -265,16 +269,20 @@ def _given(manager: T) -> T:
 
 
 def _give_back(manager: AbstractContextManager[Any], id: int) -> None:
-    try:
+    with _releasing(id):
         manager.__exit__(None, None, None)
-    except Exception as error:
-        _log.error("customer %d: lock= raised %s on release", id, type(error).__name__)
 
 
 async def _agive_back(manager: AbstractAsyncContextManager[Any], id: int) -> None:
+    with _releasing(id), anyio.fail_after(_RELEASE_WITHIN, shield=True):
+        await manager.__aexit__(None, None, None)
+
+
+@contextmanager
+def _releasing(id: int) -> Generator[None]:
+    """Let a lock that cannot be given back change nothing of what its holder is told."""
     try:
-        with anyio.fail_after(_RELEASE_WITHIN, shield=True):
-            await manager.__aexit__(None, None, None)
+        yield
     except Exception as error:
         _log.error("customer %d: lock= raised %s on release", id, type(error).__name__)
 
@@ -314,5 +322,5 @@ def _log_write(event: Event) -> None:
         case WriteFailed():
             name = type(event.error).__name__
             _log.info("%s of customer %d failed: %s", event.verb, event.id, name)
-        case WriteIntended():
-            pass
+        case _:
+            pass  # an intention is the observers' matter
