@@ -274,7 +274,7 @@ class TestWithoutARead:
     ) -> None:
         """There is no way to look, so it is not sent again, by `apply` neither."""
         fake.lose_response("PUT", applied=applied)
-        with pytest.raises(caibo.UnknownOutcomeError, match="reading back failed") as caught:
+        with pytest.raises(caibo.UnknownOutcomeError, match="Reading back failed") as caught:
             wire.update(id, current=fake.document(id), phone=NEW)
 
         with pytest.raises(caibo.APIError):

@@ -252,7 +252,7 @@ class TestConflicts:
             fake.change(id, phone="+2") if methods(fake).count("PUT") == 2 else None
         )
 
-        with pytest.raises(caibo.UnknownOutcomeError, match="others have changed the same"):
+        with pytest.raises(caibo.UnknownOutcomeError, match="Others have changed the same"):
             client.apply(plan, on_conflict="theirs")
 
     def test_resuming_does_not_undo_the_decision(

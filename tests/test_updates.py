@@ -334,7 +334,7 @@ class TestLostAnswers:
         fake.lose_response("PUT")
         client = connect()
 
-        with pytest.raises(caibo.UnknownOutcomeError, match="reading back failed") as caught:
+        with pytest.raises(caibo.UnknownOutcomeError, match="Reading back failed") as caught:
             client.update(id, current=record, phone=None)
 
         assert methods(fake) == ["PUT", "GET"]

@@ -139,10 +139,10 @@ class Write:
             only_5xx = isinstance(error, ServerError) and isinstance(self._doubt, ServerError)
             if self._doubt is None or only_5xx:
                 raise
-            reason = f"and the attempt after it ended with {type(error).__name__}."
+            reason = f"The attempt after it ended with {type(error).__name__}."
             raise self._unknown(self._doubt, reason) from error
         if self._doubt is not None and update.outcome == "unchanged":
-            reason = "and others have changed the same since."
+            reason = "Others have changed the same since."
             raise self._unknown(self._doubt, reason) from self._doubt
         return update
 
@@ -279,12 +279,12 @@ class Write:
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}") from error
+            raise self._unknown(error, f"Reading back failed: {unread}") from error
         grades = _graded(before, mine, reading.document)
         if _landed(grades):
             return (yield from self._verified(before, mine, reading))
         if set(grades.values()) != {"reverted"}:
-            reason = "and read back, the record has neither the old nor the new values."
+            reason = "Read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, seen=reading) from error
         if again:
             if self._doubt is None or isinstance(self._doubt, ServerError):
@@ -293,7 +293,7 @@ class Write:
         if isinstance(error, ServerError):
             error.hint = _UNTOUCHED
             raise error
-        reason = _UNTOUCHED + " It may still arrive."
+        reason = "Read back, the record has its old values; the write may still arrive."
         raise self._unknown(error, reason, seen=reading) from error
 
     def _accepted(
@@ -320,7 +320,7 @@ class Write:
                 back = yield from read(self.id)
             except CaiboError as unread:
                 done = "accepted" if back is None else "seen to have been applied"
-                reason = f"{done}, but reading back failed: {unread}"
+                reason = f"was {done}. Reading back failed: {unread}"
                 raise self._unknown(None, reason, seen=back, written=written) from unread
         grades = _graded(before, mine, back.document)
         if not _landed(grades):
@@ -363,9 +363,9 @@ class Write:
         if isinstance(error, APIError):
             error.hint = ""  # what to do next stands below
         what = (
-            f"PUT /customers/{self.id} was"
+            f"PUT /customers/{self.id}"
             if error is None
-            else f"{error}\n  The write may or may not have been applied,"
+            else f"{error}\n  The write may or may not have been applied."
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
         if self._before is not None:
@@ -406,13 +406,13 @@ class Write:
         try:
             back = yield from read(self.id)
         except CaiboError as unread:
-            raise self._unknown(error, f"and reading back failed: {unread}") from error
+            raise self._unknown(error, f"Reading back failed: {unread}") from error
         ours = (name for name in document if not server_owned(name))
         grades: dict[Path, Grade] = {
             (n,): grade((n,), _NOTHING, document[n], back.document.get(n)) for n in ours
         }
         if not _landed(grades):
-            reason = "and read back, the record is not what was sent."
+            reason = "Read back, the record is not what was sent."
             raise self._unknown(error, reason, seen=back) from error
         return self._result(back, _outcome(grades), Customer(back.document))
 
