@@ -14,8 +14,8 @@ import io
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -205,11 +205,13 @@ def last_release(root: Path) -> str | None:
 
 def unpack(root: Path, ref: str, folder: Path) -> None:
     """Write the tree of a commit into a folder."""
-    packed = subprocess.run(["git", "archive", ref], cwd=root, capture_output=True, check=False)
+    # As zip: tarfile's own care for paths came with Python 3.11.4.
+    command = ["git", "archive", "--format=zip", ref]
+    packed = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if packed.returncode:
         raise ReleaseError(f"git archive {ref}: {packed.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder)
 
 
 def git(root: Path, *arguments: str) -> str:
