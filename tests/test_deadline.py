@@ -72,7 +72,7 @@ class TestDripping:
         id = fake.add_customer()
         fake.delay(30, "GET")
         with fake.serve() as server:
-            client = connect(base_url=server.base_url, transport=None, deadline=0.6, max_retries=0)
+            client = connect(base_url=server.base_url, transport=None, deadline=1.0, max_retries=0)
             with pytest.raises(caibo.DeadlineExceededError):
                 client.get(id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import product
@@ -19,7 +19,6 @@ from caibo.testing import FakeCaibo, FakeServer, Request
 pytestmark = pytest.mark.usefixtures("pauses")
 
 OLD, NEW = "+12025550143", "+19995550100"
-TIMEOUT = 0.05
 
 #: Lets that many of the next requests with a method go wrong.
 Fault = Callable[[FakeCaibo, str, int], None]
@@ -46,6 +45,7 @@ def late(fake: FakeCaibo, method: str, times: int) -> None:
     fake.delay(30, method, times=times)
 
 
+LATE = "later than the timeout"
 # Left out is a gateway that says 429, or 503 with Retry-After, of what it did carry out: see
 # `TestAnAnswerThatIsNotTrue`.
 FAULTS: Mapping[str, Fault] = {
@@ -57,7 +57,7 @@ FAULTS: Mapping[str, Fault] = {
     "429": failed(429),
     "503 with Retry-After": failed(503, Retry_After="0"),
     **{f"garbled {how}": garbled(how) for how in ("gzip", "truncated", "wrong-length")},
-    "later than the timeout": late,
+    LATE: late,
 }
 
 
@@ -89,7 +89,7 @@ def methods(fake: FakeCaibo) -> str:
 class Case:
     """One call that something happens to, and what has to be true of it afterwards."""
 
-    def __init__(self, connect: Connect, server: FakeServer, max_retries: int) -> None:
+    def __init__(self, connect: Connect, server: FakeServer, fault: str, max_retries: int) -> None:
         self.fake = server.gateway
         self.fake._faults.clear()
         self.id = self.fake.add_customer(phone=OLD)
@@ -98,7 +98,7 @@ class Case:
         self.client = connect(
             base_url=server.base_url,
             transport=None,
-            timeout=TIMEOUT,
+            timeout=0.3 if fault == LATE else 10,
             max_retries=max_retries,
             observers=[self.events.append],
         )
@@ -166,8 +166,8 @@ class TestEveryFaultAtEveryStep:
         self, connect: Connect, server: FakeServer, method: str, fault: str
     ) -> None:
         """Of the first read, and of the write."""
-        for verb, (times, max_retries) in product(VERBS, ((1, 2), (2, 1))):
-            case = Case(connect, server, max_retries)
+        for verb, (times, max_retries) in product(verbs_for(fault), ((1, 2), (2, 1))):
+            case = Case(connect, server, fault, max_retries)
             FAULTS[fault](case.fake, method, times)
 
             case.go(verb)
@@ -178,15 +178,20 @@ class TestEveryFaultAtEveryStep:
         self, connect: Connect, server: FakeServer, fault: str, applied: bool | None
     ) -> None:
         """After a write whose answer was lost, or after an accepted one that is confirmed."""
-        verbs = ["update, confirmed"] if applied is None else VERBS
+        verbs = ["update, confirmed"] if applied is None else verbs_for(fault)
         for verb, (times, max_retries) in product(verbs, ((1, 2), (2, 1))):
-            case = Case(connect, server, max_retries)
+            case = Case(connect, server, fault, max_retries)
             if applied is not None:
                 case.fake.lose_response("PUT", applied=applied)
             spoil = partial(FAULTS[fault], case.fake, "GET", times)
             case.fake.on_request = once("PUT", spoil)
 
             case.go(verb)
+
+
+def verbs_for(fault: str) -> Collection[str]:
+    """Leave most verbs out where a timeout is really waited for."""
+    return ("update, confirmed", "replace") if fault == LATE else VERBS
 
 
 def once(method: str, act: Callable[[], object]) -> Callable[[Request], None]:

@@ -123,7 +123,7 @@ class TestOneClient:
                 over.wait()
             return None
 
-        client = connect(deadline=0.2, observers=[hold])
+        client = connect(deadline=0.6, observers=[hold])
         first = submit(client.update, id, phone="first")
         held.wait()
         with pytest.raises(caibo.DeadlineExceededError, match="others held its lock") as caught:
