@@ -35,7 +35,8 @@ class Reading:
     request_id: str | None = None
 
     def older_than(self, seconds: float) -> bool:
-        return self.received_at is None or time.monotonic() - self.received_at > seconds
+        """Tell its age; the age of one that was handed over is its owner's matter."""
+        return self.received_at is not None and time.monotonic() - self.received_at > seconds
 
     def asked_before(self, then: float) -> bool:
         return self.asked_at is not None and self.asked_at <= then

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 from caibo_api.api.customers import replace_customer
@@ -71,7 +70,7 @@ class Write:
     _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
     #: What the last write was to set, and on which record.
     _tried: Document = field(default_factory=Document)
-    _before: Document | None = None
+    _before: Document = field(default_factory=Document)
     #: An answer was lost, so a later 412 may come of our own write.
     _unsure: bool = False
     #: Why a write may have been applied, or may still be, that was not seen to land.
@@ -81,7 +80,7 @@ class Write:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
         held: Held = yield Hold(self.id)
         self._protection = held.protection
-        if reading is None or reading.asked_before(held.since) or self._too_old(reading):
+        if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
             reading = yield from read(self.id)
         if reading.asked_at is None:  # handed over: nobody was kept out since it was read
             self._protection = "none"
@@ -91,10 +90,6 @@ class Write:
         """Write exactly this record."""
         yield Hold(self.id)
         return (yield from self._watched(self._replaced(document)))
-
-    def _too_old(self, reading: Reading) -> bool:
-        """Tell whether a reading has aged while we waited; one that was handed over is taken."""
-        return reading.received_at is not None and reading.older_than(self.max_age)
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began."""
@@ -173,7 +168,7 @@ class Write:
                     reading = yield from self._refused_for_now(error, reading)
                 elif outdated or _lost(error):
                     self._unsure = True
-                    found = yield from self._look(error, before, mine)
+                    found = yield from self._look(error)
                     if isinstance(found, Update):
                         return found
                     reading = found
@@ -181,7 +176,7 @@ class Write:
                     raise
             else:
                 self._attempts += written.extensions["attempts"]
-                return (yield from self._accepted(written, reading, after, mine))
+                return (yield from self._accepted(written, reading, after))
 
     def _count(self, error: CaiboError) -> None:
         """Count the attempts of a write, and let its error tell those of the whole call."""
@@ -238,8 +233,9 @@ class Write:
         # `on_conflict` has left to others meanwhile is none of ours any more.
         ours = {field_name(wire) for wire in mine}
         self._changes = {name: c for name, c in self._changes.items() if name in ours}
-        if self._changes and self._before is not None:
-            return (yield from self._verified(self._before, mine, reading))
+        if self._changes:
+            self._tried = mine
+            return (yield from self._verified(reading))
         stands = merge(reading.document, self.addressed) is reading.document
         applied = self.verb == "apply" and stands and len(self.addressed) > 0
         return self.unchanged(reading, "already-applied" if applied else "unchanged")
@@ -271,18 +267,16 @@ class Write:
             raise error
         return (yield from read(self.id))
 
-    def _look(
-        self, error: CaiboError, before: Document, mine: Mapping[str, Any]
-    ) -> Flow[Reading | Update]:
+    def _look(self, error: CaiboError) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
         again: bool = yield Again(self._attempts)
         try:
             reading = yield from read(self.id)
         except CaiboError as unread:
             raise self._unknown(error, f"Reading back failed: {unread}") from error
-        grades = _graded(before, mine, reading.document)
+        grades = self._graded(reading.document)
         if _landed(grades):
-            return (yield from self._verified(before, mine, reading))
+            return (yield from self._verified(reading))
         if set(grades.values()) != {"reverted"}:
             reason = "Read back, the record has neither the old nor the new values."
             raise self._unknown(error, reason, seen=reading) from error
@@ -296,19 +290,15 @@ class Write:
         reason = "Read back, the record has its old values; the write may still arrive."
         raise self._unknown(error, reason, seen=reading) from error
 
-    def _accepted(
-        self, written: httpx.Response, reading: Reading, after: Document, mine: Mapping[str, Any]
-    ) -> Flow[Update]:
+    def _accepted(self, written: httpx.Response, reading: Reading, after: Document) -> Flow[Update]:
         window = _window(reading, written)
         if self.settle is None:
             customer = _answered(written, self.id, after)
             return self._result(reading, "accepted", customer, written, window)
-        return (yield from self._verified(reading.document, mine, None, written, window))
+        return (yield from self._verified(None, written, window))
 
     def _verified(
         self,
-        before: Document,
-        mine: Mapping[str, Any],
         back: Reading | None,
         written: httpx.Response | None = None,
         window: float | None = None,
@@ -319,38 +309,44 @@ class Write:
                 yield Pause(self.settle or 0.0)
                 back = yield from read(self.id)
             except CaiboError as unread:
-                done = "accepted" if back is None else "seen to have been applied"
-                reason = f"was {done}. Reading back failed: {unread}"
+                reason = f"{_done(written)}. Reading back failed: {unread}"
                 raise self._unknown(None, reason, seen=back, written=written) from unread
-        grades = _graded(before, mine, back.document)
+        grades = self._graded(back.document)
         if not _landed(grades):
-            raise self._overwritten(grades, before, mine, back.document)
+            raise self._overwritten(grades, back.document, written)
         return self._result(back, _outcome(grades), Customer(back.document), written, window)
 
     def _overwritten(
         self,
         grades: Mapping[Path, Grade],
-        before: Document,
-        mine: Mapping[str, Any],
         found: Document,
+        written: httpx.Response | None,
     ) -> OverwrittenError:
-        wanted = dict(leaves(mine, before))
+        wanted = dict(leaves(self._tried, self._before))
         reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
         replaced = tuple(label(path) for path, what in grades.items() if what == "other")
         said = [f"{', '.join(reverted)} reverted to what was read before"] if reverted else []
         said += [f"{', '.join(replaced)} set to a third value"] if replaced else []
         return OverwrittenError(
-            f"PUT /customers/{self.id} was accepted, and read back, the record says something "
+            f"PUT /customers/{self.id} {_done(written)}, and read back, the record says something "
             f"else: {'; '.join(said)}. Someone may have written after us, or the gateway did not "
             "store it, or this read lags behind. `conflicts` has the values.",
             conflicts={
-                label(path): (at(before, path), at(found, path), wanted[path])
+                label(path): (at(self._before, path), at(found, path), wanted[path])
                 for path, what in grades.items()
                 if what in ("reverted", "other")
             },
             reverted=reverted,
             replaced=replaced,
         )
+
+    def _graded(self, found: Document) -> dict[Path, Grade]:
+        """Grade what the last write really changed."""
+        return {
+            path: grade(path, at(self._before, path), wanted, at(found, path))
+            for path, wanted in leaves(self._tried, self._before)
+            if not same(at(self._before, path), wanted)
+        }
 
     def _unknown(
         self,
@@ -368,7 +364,7 @@ class Write:
             else f"{error}\n  The write may or may not have been applied."
         )
         plan, resume = None, f"Read customer {self.id} before trying again."
-        if self._before is not None:
+        if self.verb != "replace":
             plan = Plan(
                 id=self.id,
                 base=self._before,
@@ -450,13 +446,9 @@ def _lost(error: CaiboError) -> bool:
             return isinstance(error, ServerError | MalformedResponseError)
 
 
-def _graded(before: Document, mine: Mapping[str, Any], found: Document) -> dict[Path, Grade]:
-    """Grade what was really changed."""
-    return {
-        path: grade(path, at(before, path), wanted, at(found, path))
-        for path, wanted in leaves(mine, before)
-        if not same(at(before, path), wanted)
-    }
+def _done(written: httpx.Response | None) -> str:
+    """Say what a write came to before it was read back; without an answer the record told."""
+    return "was seen to have been applied" if written is None else "was accepted"
 
 
 def _landed(grades: Mapping[Path, Grade]) -> bool:
