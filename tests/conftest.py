@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from audit_log import KEY
@@ -106,3 +107,20 @@ def audit(log: Path) -> caibo.JsonLinesAudit:
 @pytest.fixture
 def audited(connect: Connect, audit: caibo.JsonLinesAudit) -> Face:
     return connect(observers=[audit])
+
+
+@pytest.fixture(params=["memory", "server"])
+def plain_client(request: pytest.FixtureRequest, fake: FakeCaibo) -> Iterator[httpx.Client]:
+    """Give plain httpx before the gateway, in memory and on a socket."""
+    headers = {"X-API-Key": fake.api_key}
+    if request.param == "memory":
+        with httpx.Client(
+            transport=fake.transport, base_url=fake.base_url, headers=headers
+        ) as client:
+            yield client
+    else:
+        with (
+            fake.serve() as server,
+            httpx.Client(base_url=server.base_url, headers=headers) as client,
+        ):
+            yield client

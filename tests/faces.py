@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 from anyio.from_thread import BlockingPortal
 
 import caibo
-from caibo.testing import FakeCaibo
+from caibo.testing import FakeCaibo, Request
 
 
 class Face:
@@ -73,3 +74,17 @@ Connect = Callable[..., Face]
 def methods(fake: FakeCaibo) -> list[str]:
     """Name the methods of the requests that reached a gateway."""
     return [request.method for request in fake.requests]
+
+
+def meeting(parties: int, seconds: float) -> Callable[[Request], None]:
+    """Let writes wait for each other, until all have read and are there, or that long."""
+    barrier = threading.Barrier(parties, timeout=seconds)
+
+    def meet(request: Request) -> None:
+        if request.method == "PUT":
+            try:
+                barrier.wait()
+            except threading.BrokenBarrierError:
+                barrier.reset()
+
+    return meet

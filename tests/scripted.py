@@ -14,6 +14,9 @@ import httpx
 KEY = "caibo_test_sk_0123456789"
 ID = 16772748432912191
 RECORD = b'{"id":16772748432912191,"name":"Ada Example","email":"ada@example.com","phone":null}'
+#: One customer's data before and after an update, no value of which may show anywhere.
+BEFORE = {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+12025550143"}
+AFTER = {"name": "Grace Hopper", "email": "grace@example.org", "phone": "+12025550199"}
 PERSON = {"name": "Ada Example", "email": "ada@example.com", "phone": "+12025550143"}
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -137,3 +140,8 @@ def read_request(connection: socket.socket) -> bytes | None:
             length = int(value) if name.lower() == b"content-length" else length
         whole = len(stream.read(length)) == length
         return head if head and whole else None
+
+
+def put(client: httpx.Client, id: int, /, **members: object) -> httpx.Response:
+    """Write a customer with plain httpx."""
+    return client.put(f"customers/{id}", json={"name": "N", "email": "n@example.com", **members})

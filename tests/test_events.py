@@ -11,13 +11,12 @@ from typing import Any
 import anyio
 import pytest
 from faces import Connect, Face
+from scripted import AFTER, BEFORE
 
 import caibo
 from caibo.testing import FakeCaibo, Request
 
 BACKENDS = ["asyncio", "trio"]
-BEFORE = {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+12025550143"}
-AFTER = {"name": "Grace Hopper", "email": "grace@example.org", "phone": "+12025550199"}
 
 
 @pytest.fixture

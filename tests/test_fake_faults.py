@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import httpx
 import pytest
+from scripted import put
 
 from caibo.testing import FakeCaibo
 
@@ -23,24 +23,9 @@ def id(fake: FakeCaibo) -> int:
     return fake.add_customer(phone="before")
 
 
-@pytest.fixture(params=["memory", "server"])
-def client(request: pytest.FixtureRequest, fake: FakeCaibo) -> Iterator[httpx.Client]:
-    headers = {"X-API-Key": fake.api_key}
-    if request.param == "memory":
-        with httpx.Client(
-            transport=fake.transport, base_url=fake.base_url, headers=headers
-        ) as client:
-            yield client
-    else:
-        with (
-            fake.serve() as server,
-            httpx.Client(base_url=server.base_url, headers=headers) as client,
-        ):
-            yield client
-
-
-def put(client: httpx.Client, id: int, /, **members: object) -> httpx.Response:
-    return client.put(f"customers/{id}", json={"name": "N", "email": "n@example.com", **members})
+@pytest.fixture
+def client(plain_client: httpx.Client) -> httpx.Client:
+    return plain_client
 
 
 def read(client: httpx.Client, id: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -11,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from scripted import put
 
 from caibo.testing import FakeCaibo
 
@@ -24,28 +24,8 @@ EXACT = (
 
 
 @pytest.fixture
-def fake() -> FakeCaibo:
-    return FakeCaibo()
-
-
-@pytest.fixture(params=["memory", "server"])
-def client(request: pytest.FixtureRequest, fake: FakeCaibo) -> Iterator[httpx.Client]:
-    headers = {"X-API-Key": fake.api_key}
-    if request.param == "memory":
-        with httpx.Client(
-            transport=fake.transport, base_url=fake.base_url, headers=headers
-        ) as client:
-            yield client
-    else:
-        with (
-            fake.serve() as server,
-            httpx.Client(base_url=server.base_url, headers=headers) as client,
-        ):
-            yield client
-
-
-def put(client: httpx.Client, id: int, /, **members: object) -> httpx.Response:
-    return client.put(f"customers/{id}", json={"name": "N", "email": "n@example.com", **members})
+def client(plain_client: httpx.Client) -> httpx.Client:
+    return plain_client
 
 
 def errors(response: httpx.Response) -> Any:

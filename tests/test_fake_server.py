@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Literal
 
 import httpx
 import pytest
 
 from caibo.testing import FakeCaibo, FakeServer
-
-
-@pytest.fixture
-def fake() -> FakeCaibo:
-    return FakeCaibo()
-
-
-@pytest.fixture
-def server(fake: FakeCaibo) -> Iterator[FakeServer]:
-    with fake.serve() as server:
-        yield server
 
 
 def converse(server: FakeServer, sent: bytes) -> bytes:

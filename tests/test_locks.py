@@ -12,10 +12,10 @@ from typing import Any, Self
 import anyio
 import anyio.to_thread
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, meeting
 
 import caibo
-from caibo.testing import FakeCaibo, FakeServer, Request
+from caibo.testing import FakeCaibo, FakeServer
 
 Submit = Callable[..., "Future[Any]"]
 
@@ -35,20 +35,6 @@ def submit() -> Iterator[Submit]:
 def methods(fake: FakeCaibo) -> str:
     """Name the requests by their first letters."""
     return "".join(request.method[0] for request in fake.requests)
-
-
-def meeting(parties: int, seconds: float) -> Callable[[Request], None]:
-    """Let writes wait for each other, until all have read and are there, or that long."""
-    barrier = threading.Barrier(parties, timeout=seconds)
-
-    def meet(request: Request) -> None:
-        if request.method == "PUT":
-            try:
-                barrier.wait()
-            except threading.BrokenBarrierError:
-                barrier.reset()
-
-    return meet
 
 
 def turns() -> int:

@@ -8,13 +8,10 @@ from typing import Any
 
 import pytest
 from faces import Connect, Face
-from scripted import RawServer, framed
+from scripted import AFTER, BEFORE, RawServer, framed
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer
-
-BEFORE = {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+12025550143"}
-AFTER = {"name": "Grace Hopper", "email": "grace@example.org", "phone": "+12025550199"}
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faces import meeting
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
@@ -118,20 +119,6 @@ def start(fake: FakeCaibo, server: FakeServer, id: int) -> Iterator[Start]:
         yield start
 
 
-def meeting(seconds: float) -> Callable[[Request], None]:
-    """Let writes wait until all processes have read and are there, or that long."""
-    barrier = threading.Barrier(PROCESSES, timeout=seconds)
-
-    def meet(request: Request) -> None:
-        if request.method == "PUT":
-            try:
-                barrier.wait()
-            except threading.BrokenBarrierError:
-                barrier.reset()
-
-    return meet
-
-
 def said(process: subprocess.Popen[str]) -> str:
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
@@ -143,7 +130,7 @@ def test_with_the_lock_no_change_is_lost(
     start: Start, url: str, fake: FakeCaibo, id: int, faces: list[str]
 ) -> None:
     """Though every write gives the other processes time to read the same."""
-    fake.on_request = meeting(0.2)
+    fake.on_request = meeting(PROCESSES, 0.2)
     members = [f"member{n}" for n in range(PROCESSES)]
 
     processes = [start(faces[n % len(faces)], url, member) for n, member in enumerate(members)]
@@ -158,7 +145,7 @@ def test_without_the_lock_all_but_one_are_lost(
     start: Start, fake: FakeCaibo, id: int, face: str
 ) -> None:
     """All of them read before one of them writes, so the test above can fail."""
-    fake.on_request = meeting(60)
+    fake.on_request = meeting(PROCESSES, 60)
     members = [f"member{n}" for n in range(PROCESSES)]
 
     processes = [start(face, "none", member) for member in members]
