@@ -23,7 +23,7 @@ from typing import cast
 import griffe
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = Path("wrapper", "caibo", "__init__.py")
+PACKAGE = Path("wrapper", "caibo", "_version.py")
 NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 # Only a client builds these.
 HANDED_OUT = "Customers.__init__"

@@ -19,7 +19,7 @@ from pathlib import Path
 BRANCH = re.compile(r"contract/[0-9a-f]{12}")
 BASE = "main"
 TOUCHED = re.compile(
-    r"openapi\.yaml|generated/caibo_api/.+|wrapper/caibo/__init__\.py|changelog\.d/[^/]+\.md"
+    r"openapi\.yaml|generated/caibo_api/.+|wrapper/caibo/_version\.py|changelog\.d/[^/]+\.md"
 )
 ROBOT = (
     *("-c", "user.name=github-actions[bot]"),

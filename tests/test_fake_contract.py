@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from caibo._json import split
+from caibo._record.json_text import split
 from caibo.testing._contract import Contract
 
 

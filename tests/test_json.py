@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caibo._json import decode, encode, join, split
+from caibo._record.json_text import decode, encode, join, split
 from caibo.testing import Headers, Request
 
 values = st.recursive(

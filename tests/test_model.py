@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import caibo
-from caibo._document import Document
+from caibo._record.document import Document
 from caibo.testing import FakeCaibo
 
 FIELDS = {"phone": "phone", "address": "address", "member_id": "memberId"}
@@ -258,7 +258,7 @@ def play(
 
     with ExitStack() as patched:
         patched.enter_context(patch.object(time, "monotonic", trio.current_time))
-        for module in ("caibo._updates", "caibo._write"):
+        for module in ("caibo._write.verbs", "caibo._write.write"):
             patched.enter_context(patch(f"{module}.datetime", Virtual))
         trio.run(all_of_them, clock=MockClock(autojump_threshold=0))
     return world

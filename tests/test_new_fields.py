@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import caibo
-from caibo import _rules
+from caibo._record import contract as rules
 from caibo.testing import FakeCaibo
 
 NEW_FIELDS = {
@@ -23,10 +23,10 @@ NEW_FIELDS = {
 @pytest.fixture
 def update(monkeypatch: pytest.MonkeyPatch, fake: FakeCaibo) -> Iterator[Any]:
     """Update a customer under a contract with more fields; no editor knows their names yet."""
-    contract = copy.deepcopy(_rules.contract())
+    contract = copy.deepcopy(rules.contract())
     contract["components"]["schemas"]["Client"]["properties"].update(NEW_FIELDS)
-    monkeypatch.setattr(_rules, "contract", lambda: contract)
-    caches = (_rules.fields, _rules.by_wire_name)
+    monkeypatch.setattr(rules, "contract", lambda: contract)
+    caches = (rules.fields, rules.by_wire_name)
     for cache in caches:
         cache.cache_clear()
     id = fake.add_customer()

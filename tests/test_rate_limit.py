@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import caibo
-from caibo._retry import Limit
+from caibo._wire.retry import Limit
 from caibo.testing import FakeCaibo
 
 

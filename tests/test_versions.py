@@ -14,13 +14,14 @@ from typing import get_type_hints
 import pytest
 
 import caibo
-from caibo import _rules
+from caibo._record import contract as rules
+from caibo._record import customer
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_TESTS: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "caibo"
 ]["public-tests"]
-WRITABLE = [field.name for field in _rules.fields().values() if field.writable]
+WRITABLE = [field.name for field in rules.fields().values() if field.writable]
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
@@ -37,7 +38,7 @@ def test_the_contract_version_names_the_contract() -> None:
     assert re.fullmatch(r"20\d\d-[01]\d-[0-3]\d", day)
     assert named == digest, (
         f'write contract_version = "YYYY-MM-DD+{digest}", with the day on which openapi.yaml was '
-        "taken from the vendor's page, into wrapper/caibo/__init__.py"
+        "taken from the vendor's page, into wrapper/caibo/_version.py"
     )
 
 
@@ -45,12 +46,12 @@ def test_the_contract_version_names_the_contract() -> None:
 def test_a_writable_field_has_its_line_in_the_facade(name: str) -> None:
     """Four places name the writable fields by hand, for editors and type checkers."""
     assert name in get_type_hints(caibo.CustomerChanges), (
-        f"_records.py: CustomerChanges lacks a line for `{name}`"
+        f"_record/customer.py: CustomerChanges lacks a line for `{name}`"
     )
     assert isinstance(getattr(caibo.Customer, name, None), property), (
-        f"_records.py: Customer lacks a property `{name}`"
+        f"_record/customer.py: Customer lacks a property `{name}`"
     )
-    assert name in drafted(), f"_drafts.py: Draft lacks a line for `{name}`"
+    assert name in drafted(), f"_record/customer.py: DraftFields lacks a line for `{name}`"
     for update in (caibo.Customers.update, caibo.AsyncCustomers.update):
         assert f"`{name}`" in str(update.__doc__), (
             f"_customers.py: the docstring of {update.__qualname__} does not list `{name}`"
@@ -59,7 +60,7 @@ def test_a_writable_field_has_its_line_in_the_facade(name: str) -> None:
 
 def drafted() -> set[str]:
     """The names that a `Draft` has for type checkers, which are not there at run time."""
-    tree = ast.parse(inspect.getsource(caibo.Draft))
+    tree = ast.parse(inspect.getsource(customer.DraftFields))
     return {
         node.target.id
         for node in ast.walk(tree)
@@ -70,16 +71,16 @@ def drafted() -> set[str]:
 @pytest.mark.parametrize("name", get_type_hints(caibo.CustomerChanges))
 def test_a_name_of_the_facade_is_a_writable_field(name: str) -> None:
     """One that the contract has no more would be refused on every call."""
-    assert name in WRITABLE, f"_records.py: take `{name}` out of CustomerChanges"
+    assert name in WRITABLE, f"_record/customer.py: take `{name}` out of CustomerChanges"
 
 
-@pytest.mark.parametrize("wire", [field.wire for field in _rules.fields().values()])
+@pytest.mark.parametrize("wire", [field.wire for field in rules.fields().values()])
 def test_a_field_can_be_read_by_name(wire: str) -> None:
     """Also one that the gateway owns."""
-    name = _rules.by_wire_name()[wire.lower()].name
+    name = rules.by_wire_name()[wire.lower()].name
 
     assert isinstance(getattr(caibo.Customer, name, None), property), (
-        f"_records.py: Customer lacks a property `{name}`"
+        f"_record/customer.py: Customer lacks a property `{name}`"
     )
 
 

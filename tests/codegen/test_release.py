@@ -53,7 +53,7 @@ def test_a_release_is_a_commit_and_a_tag(project: Path) -> None:
     """The version in the code, the section in the changelog, the fragments gone."""
     assert run(project, "0.1.1") == 0
 
-    assert '__version__ = "0.1.1"' in (project / FACADE / "__init__.py").read_text()
+    assert '__version__ = "0.1.1"' in (project / FACADE / "_version.py").read_text()
     assert (
         (project / "CHANGELOG.md")
         .read_text()
@@ -126,7 +126,7 @@ def test_the_version_is_not_below_what_the_code_says(
     project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever breaks something raises the version in the same change."""
-    edit(f"{FACADE}/__init__.py", '__version__ = "0.1.0"', '__version__ = "0.2.0"')
+    edit(f"{FACADE}/_version.py", '__version__ = "0.1.0"', '__version__ = "0.2.0"')
     commit(project)
 
     assert run(project, "0.1.1") == 1

@@ -97,7 +97,7 @@ def test_a_change_becomes_a_proposal(project: Path, page: Path) -> None:
     fragment = f"+contract-{digest}.contract.md"
     assert "`Client.phone`" in (project / "changelog.d" / fragment).read_text()
     stamp = f'contract_version = "2027-01-31+{digest}"\n'
-    assert stamp in (project / "wrapper/caibo/__init__.py").read_text()
+    assert stamp in (project / "wrapper/caibo/_version.py").read_text()
 
     git(project, "add", "--all")
     tree = git(project, "write-tree")

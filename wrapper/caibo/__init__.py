@@ -13,26 +13,14 @@ costs next to nothing.  Everything that can be raised is drawn as a tree in
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-
-#: The day on which the contract was taken from the vendor's page, and the first 12
-#: digits of the SHA-256 of the `openapi.yaml` that this package was generated from.
-contract_version = "2026-11-24+d729286c88e5"
+from caibo._version import __version__ as __version__
+from caibo._version import contract_version as contract_version
 
 if TYPE_CHECKING:
-    from caibo._audit import JsonLinesAudit as JsonLinesAudit
-    from caibo._audit import OpenIntent as OpenIntent
-    from caibo._audit import audit_context as audit_context
-    from caibo._audit import open_intents as open_intents
-    from caibo._auth import ApiKey as ApiKey
-    from caibo._auth import BearerToken as BearerToken
-    from caibo._auth import Login as Login
     from caibo._client import AsyncCaibo as AsyncCaibo
     from caibo._client import Caibo as Caibo
     from caibo._customers import AsyncCustomers as AsyncCustomers
     from caibo._customers import Customers as Customers
-    from caibo._document import Document as Document
-    from caibo._drafts import Draft as Draft
     from caibo._errors import APIError as APIError
     from caibo._errors import AuthenticationError as AuthenticationError
     from caibo._errors import BadRequestError as BadRequestError
@@ -51,18 +39,27 @@ if TYPE_CHECKING:
     from caibo._errors import RenewalError as RenewalError
     from caibo._errors import ServerError as ServerError
     from caibo._errors import TransportError as TransportError
-    from caibo._errors import UnknownOutcomeError as UnknownOutcomeError
     from caibo._errors import WriteStoppedError as WriteStoppedError
-    from caibo._events import Event as Event
-    from caibo._events import Observer as Observer
-    from caibo._events import WriteFailed as WriteFailed
-    from caibo._events import WriteFinished as WriteFinished
-    from caibo._events import WriteIntended as WriteIntended
-    from caibo._plans import Plan as Plan
-    from caibo._records import Change as Change
-    from caibo._records import Customer as Customer
-    from caibo._records import CustomerChanges as CustomerChanges
-    from caibo._records import Update as Update
+    from caibo._record.customer import Customer as Customer
+    from caibo._record.customer import CustomerChanges as CustomerChanges
+    from caibo._record.document import Document as Document
+    from caibo._wire.credentials import ApiKey as ApiKey
+    from caibo._wire.credentials import BearerToken as BearerToken
+    from caibo._wire.credentials import Login as Login
+    from caibo._write.draft import Draft as Draft
+    from caibo._write.events import Event as Event
+    from caibo._write.events import Observer as Observer
+    from caibo._write.events import WriteFailed as WriteFailed
+    from caibo._write.events import WriteFinished as WriteFinished
+    from caibo._write.events import WriteIntended as WriteIntended
+    from caibo._write.plan import Plan as Plan
+    from caibo._write.plan import UnknownOutcomeError as UnknownOutcomeError
+    from caibo._write.update import Change as Change
+    from caibo._write.update import Update as Update
+    from caibo.audit import JsonLinesAudit as JsonLinesAudit
+    from caibo.audit import OpenIntent as OpenIntent
+    from caibo.audit import audit_context as audit_context
+    from caibo.audit import open_intents as open_intents
 else:  # which a checker must not see: it would take every misspelt name for an object
 
     def __getattr__(name: str) -> object:
@@ -74,12 +71,8 @@ else:  # which a checker must not see: it would take every misspelt name for an 
 
 
 _HOME = {
-    "_audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
-    "_auth": ("ApiKey", "BearerToken", "Login"),
     "_client": ("AsyncCaibo", "Caibo"),
     "_customers": ("AsyncCustomers", "Customers"),
-    "_document": ("Document",),
-    "_drafts": ("Draft",),
     "_errors": (
         "APIError",
         "AuthenticationError",
@@ -99,12 +92,16 @@ _HOME = {
         "RenewalError",
         "ServerError",
         "TransportError",
-        "UnknownOutcomeError",
         "WriteStoppedError",
     ),
-    "_events": ("Event", "Observer", "WriteFailed", "WriteFinished", "WriteIntended"),
-    "_plans": ("Plan",),
-    "_records": ("Change", "Customer", "CustomerChanges", "Update"),
+    "_record.customer": ("Customer", "CustomerChanges"),
+    "_record.document": ("Document",),
+    "_wire.credentials": ("ApiKey", "BearerToken", "Login"),
+    "_write.draft": ("Draft",),
+    "_write.events": ("Event", "Observer", "WriteFailed", "WriteFinished", "WriteIntended"),
+    "_write.plan": ("Plan", "UnknownOutcomeError"),
+    "_write.update": ("Change", "Update"),
+    "audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

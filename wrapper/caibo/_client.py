@@ -14,15 +14,15 @@ import httpx
 from caibo_api import Client as APIClient
 
 import caibo
-from caibo._auth import ApiKey, BearerToken, Mode, TokenProvider, header_value
 from caibo._customers import AsyncCustomers, Customers
 from caibo._drivers import AsyncDriver, AsyncLockProvider, Driver, LockProvider
 from caibo._errors import ConfigurationError
-from caibo._events import Observer
 from caibo._io import AsyncHTTP, SyncHTTP
-from caibo._retry import Limit, Policy
-from caibo._rules import contract
-from caibo._updates import Confirm, Settings
+from caibo._record.contract import contract
+from caibo._wire.credentials import ApiKey, BearerToken, Mode, TokenProvider, header_value
+from caibo._wire.retry import Limit, Policy
+from caibo._write.events import Observer
+from caibo._write.verbs import Confirm, Settings
 
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 

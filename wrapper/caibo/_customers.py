@@ -1,9 +1,9 @@
 r"""The customers' vocabulary: two faces, a line a method, over one flow for each verb.
 
 Customers.update(12345, **changes)          AsyncCustomers.update(12345, **changes)
-  return self._run(updates.update(…))         return await self._run(updates.update(…))
+  return self._run(verbs.update(…))         return await self._run(updates.update(…))
                          \                       /
-                          caibo._updates.update: decides, yields steps, never waits
+                          caibo._write.verbs.update: decides, yields steps, never waits
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Unpack
 
-from caibo import _updates as updates
-from caibo._concurrency import OnConflict
-from caibo._drafts import Draft
 from caibo._drivers import AsyncDriver, Driver
-from caibo._plans import Plan
-from caibo._records import Customer, CustomerChanges, Update
-from caibo._updates import Confirm, Record, Settings, Wanted
+from caibo._record.compare import OnConflict
+from caibo._record.customer import Customer, CustomerChanges
+from caibo._write import verbs
+from caibo._write.draft import Draft
+from caibo._write.plan import Plan
+from caibo._write.update import Update
+from caibo._write.verbs import Confirm, Record, Settings, Wanted
 
 
 class Customers:
@@ -50,7 +51,7 @@ class Customers:
         Example:
             >>> customer = client.customers.get(12345)
         """
-        return self._run(updates.get(id))
+        return self._run(verbs.get(id))
 
     def update(
         self,
@@ -117,7 +118,7 @@ class Customers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return self._run(updates.update(wanted, self._settings, confirm))
+        return self._run(verbs.update(wanted, self._settings, confirm))
 
     def plan(
         self,
@@ -153,7 +154,7 @@ class Customers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return self._run(updates.plan(wanted, self._settings))
+        return self._run(verbs.plan(wanted, self._settings))
 
     def apply(
         self,
@@ -188,7 +189,7 @@ class Customers:
             >>> update.outcome
             'accepted'
         """
-        return self._run(updates.apply(plan, self._settings, confirm, on_conflict))
+        return self._run(verbs.apply(plan, self._settings, confirm, on_conflict))
 
     @contextmanager
     def edit(
@@ -215,9 +216,9 @@ class Customers:
             >>> list(draft.update.changes)
             ['phone']
         """
-        edit = self._run(updates.begin_edit(id, self._settings, confirm, on_conflict))
+        edit = self._run(verbs.begin_edit(id, self._settings, confirm, on_conflict))
         yield Draft(edit)
-        self._run(updates.end_edit(edit, self._settings, confirm, on_conflict))
+        self._run(verbs.end_edit(edit, self._settings, confirm, on_conflict))
 
     def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
@@ -243,7 +244,7 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        return self._run(updates.replace(id, document, self._settings))
+        return self._run(verbs.replace(id, document, self._settings))
 
 
 class AsyncCustomers:
@@ -275,7 +276,7 @@ class AsyncCustomers:
         Example:
             >>> customer = await client.customers.get(12345)
         """
-        return await self._run(updates.get(id))
+        return await self._run(verbs.get(id))
 
     async def update(
         self,
@@ -342,7 +343,7 @@ class AsyncCustomers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return await self._run(updates.update(wanted, self._settings, confirm))
+        return await self._run(verbs.update(wanted, self._settings, confirm))
 
     async def plan(
         self,
@@ -378,7 +379,7 @@ class AsyncCustomers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return await self._run(updates.plan(wanted, self._settings))
+        return await self._run(verbs.plan(wanted, self._settings))
 
     async def apply(
         self,
@@ -413,7 +414,7 @@ class AsyncCustomers:
             >>> update.outcome
             'accepted'
         """
-        return await self._run(updates.apply(plan, self._settings, confirm, on_conflict))
+        return await self._run(verbs.apply(plan, self._settings, confirm, on_conflict))
 
     @asynccontextmanager
     async def edit(
@@ -440,9 +441,9 @@ class AsyncCustomers:
             >>> list(draft.update.changes)
             ['phone']
         """
-        edit = await self._run(updates.begin_edit(id, self._settings, confirm, on_conflict))
+        edit = await self._run(verbs.begin_edit(id, self._settings, confirm, on_conflict))
         yield Draft(edit)
-        await self._run(updates.end_edit(edit, self._settings, confirm, on_conflict))
+        await self._run(verbs.end_edit(edit, self._settings, confirm, on_conflict))
 
     async def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
@@ -468,4 +469,4 @@ class AsyncCustomers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = await client.customers.replace(12345, document)
         """
-        return await self._run(updates.replace(id, document, self._settings))
+        return await self._run(verbs.replace(id, document, self._settings))

@@ -28,9 +28,9 @@ from caibo._errors import (
     LockError,
     WriteStoppedError,
 )
-from caibo._events import Event, Observer, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Step, Tell
 from caibo._io import AsyncHTTP, SyncHTTP, request_of
+from caibo._wire.calls import Again, Call, Flow, Held, Hold, Pause, Step, Tell
+from caibo._write.events import Event, Observer, WriteFailed, WriteFinished, WriteIntended
 
 T = TypeVar("T")
 #: Gives, for a customer id, what keeps other processes out while it is entered.

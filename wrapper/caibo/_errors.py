@@ -29,11 +29,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
-
-if TYPE_CHECKING:
-    from caibo._plans import Plan
-    from caibo._records import Customer
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 RequestSent = Literal["no", "maybe"]
 E = TypeVar("E", bound="CaiboError")
@@ -138,43 +134,6 @@ class OverwrittenError(ConflictError):
         super().__init__(message, conflicts=conflicts)
         self.reverted = reverted
         self.replaced = replaced
-
-
-class UnknownOutcomeError(CaiboError):
-    """Nobody can tell whether the write stands: its answer was lost, or reading back failed.
-
-    Attributes:
-        sent: the new values by field name, masked; empty for `replace`.
-        last_seen: the customer as last read after the write, or `None`; customer
-            data, so it is left out of pickles.
-        plan: how to resume: ``customers.apply(error.plan)`` reads again, does
-            nothing where the values stand, writes them where the old ones do, and
-            raises `ConflictError` otherwise.  `None` for `replace`; left out of
-            pickles.
-        attempts: how many times the write was sent.
-        request_id: what to quote to the vendor, where the gateway sent one.
-    """
-
-    _unpickled = ("last_seen", "plan")
-    last_seen: Customer | None = None
-    plan: Plan | None = None
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        sent: Mapping[str, str] | None = None,
-        last_seen: Customer | None = None,
-        plan: Plan | None = None,
-        attempts: int = 1,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.sent = dict(sent or {})
-        self.last_seen = last_seen
-        self.plan = plan
-        self.attempts = attempts
-        self.request_id = request_id
 
 
 class WriteStoppedError(CaiboError):

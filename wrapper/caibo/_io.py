@@ -16,10 +16,10 @@ import httpx
 from httpx import USE_CLIENT_DEFAULT
 
 from caibo._errors import ConfigurationError, MalformedResponseError
-from caibo._flow import Call
 from caibo._network import bound, deadline
-from caibo._responses import deadline_exceeded, line
-from caibo._retry import Policy
+from caibo._wire.calls import Call
+from caibo._wire.refusals import deadline_exceeded, line
+from caibo._wire.retry import Policy
 
 LARGEST_BODY = 1024 * 1024
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
@@ -98,7 +98,7 @@ class AsyncHTTP(httpx.AsyncClient):
                 except Exception as error:
                     result = error
             if result is None:
-                sent: bool = request.extensions.get("sent", True)  # see `caibo._auth`
+                sent: bool = request.extensions.get("sent", True)  # see `caibo._wire.credentials`
                 result = deadline_exceeded(request, sent=sent)
             try:
                 pause = attempts.send(result)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from caibo._json import Members, decode
+from caibo._record.json_text import Members, decode
 
 PATH = "/customers/{id}"
 _JSON_TYPES = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean"}

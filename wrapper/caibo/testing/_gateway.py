@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from caibo._json import Member, Members, decode, encode, join, split
+from caibo._record.json_text import Member, Members, decode, encode, join, split
 from caibo.testing._contract import contract, fits_int64
 from caibo.testing._faults import Fault, Faults
 from caibo.testing._messages import Request, Response, problem

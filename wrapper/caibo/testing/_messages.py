@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from caibo._json import decode, encode
+from caibo._record.json_text import decode, encode
 
 _SECRETS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 _SECTIONS = {400: "6.5.1", 403: "6.5.3", 404: "6.5.4", 413: "6.5.11", 415: "6.5.13"}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import count
 from typing import NamedTuple
 
-from caibo._json import Members, split
+from caibo._record.json_text import Members, split
 
 # Spelt as on the wire.  The phone number and the e-mail domain are reserved for examples.
 SAMPLE: Mapping[str, object] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from caibo._json import (
+from caibo._record.json_text import (
     Member,
     Members,
     Raw,

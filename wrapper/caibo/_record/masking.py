@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from caibo._json import is_array, is_object
+from caibo._record.json_text import is_array, is_object
 
 # The look-behind keeps a long run of letters from being tried at each of them.
 _PART = r"[^\s@\"'<>(),;:]"

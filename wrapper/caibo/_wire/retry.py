@@ -23,7 +23,7 @@ from caibo._errors import (
     ServerError,
     TransportError,
 )
-from caibo._responses import (
+from caibo._wire.refusals import (
     deadline_exceeded,
     error_from_exception,
     error_from_response,

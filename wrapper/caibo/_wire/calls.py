@@ -10,9 +10,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from caibo._document import Document
-from caibo._events import Event
-from caibo._records import Protection
+from caibo._record.document import Document
+from caibo._write.events import Event
+from caibo._write.update import Protection
 
 P = ParamSpec("P")
 T = TypeVar("T")

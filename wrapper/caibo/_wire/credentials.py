@@ -25,12 +25,12 @@ import anyio.to_thread
 import httpx
 from caibo_api.api.authentication import login
 
-from caibo._document import Document
 from caibo._errors import ConfigurationError, MalformedResponseError, RenewalError
-from caibo._flow import body, call
 from caibo._io import aread, read
-from caibo._json import encode
-from caibo._responses import (
+from caibo._record.document import Document
+from caibo._record.json_text import encode
+from caibo._wire.calls import body, call
+from caibo._wire.refusals import (
     deadline_exceeded,
     error_from_exception,
     error_from_response,

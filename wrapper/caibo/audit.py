@@ -17,16 +17,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn, cast
 
-from caibo._document import Document
-from caibo._errors import (
-    ConfigurationError,
-    OverwrittenError,
-    UnknownOutcomeError,
-    WriteStoppedError,
-)
-from caibo._events import Event, Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._json import decode, encode, split
-from caibo._records import Change
+from caibo._errors import ConfigurationError, OverwrittenError, WriteStoppedError
+from caibo._record.document import Document
+from caibo._record.json_text import decode, encode, split
+from caibo._write.events import Event, Verb, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.plan import UnknownOutcomeError
+from caibo._write.update import Change
 
 _FORMAT = "caibo-audit/1"
 _SHORTEST_KEY = 16  # bytes; a phone number is guessed soon by whoever guesses the key

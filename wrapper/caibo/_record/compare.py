@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from caibo._errors import ConflictError, InvalidChangesError, Problem
-from caibo._json import encode, is_object, same
-from caibo._rules import field_name
+from caibo._record.contract import field_name
+from caibo._record.json_text import encode, is_object, same
 
 Path = tuple[str, ...]
 #: What to do where both changed one field: raise, take one side, or ask a function, which

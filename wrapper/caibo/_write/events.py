@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from caibo._document import Document
 from caibo._errors import CaiboError
-from caibo._records import Change, Outcome, Protection
+from caibo._record.document import Document
+from caibo._write.update import Change, Outcome, Protection
 
 Verb: TypeAlias = Literal["update", "apply", "edit", "replace"]
 

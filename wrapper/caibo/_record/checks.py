@@ -8,18 +8,15 @@ contract: what the gateway would take is never refused.
 from __future__ import annotations
 
 import difflib
-import json
 import operator
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from caibo._document import Document
 from caibo._errors import InvalidChangesError, Problem
-from caibo._json import encode, encode_name, is_array, is_object
+from caibo._record.contract import Field, by_wire_name, fields, snake_case
+from caibo._record.document import Document
+from caibo._record.json_text import encode, encode_name, is_array, is_object
 
 # "Updatable Fields" and the examples of the vendor's page, https://docs.caibo.digital;
 # none of them is in its contract, which says `additionalProperties: false`.
@@ -33,61 +30,6 @@ _ON_THE_PAGE_ONLY = frozenset(
 )  # fmt: skip
 _NOT_INT64 = "expected an integer of at most 64 bits"
 _NOT_NULL = "is required and cannot be cleared; leave it out to keep it"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One property of the customer schema, as the packaged contract has it."""
-
-    name: str
-    wire: str
-    schema: Mapping[str, Any]
-    required: bool
-
-    @property
-    def writable(self) -> bool:
-        return not self.schema.get("readOnly", False)
-
-    @property
-    def nullable(self) -> bool:
-        return bool(self.schema.get("nullable", False))
-
-
-@cache
-def contract() -> dict[str, Any]:
-    """Return the contract after the overlay, as packaged."""
-    text = files("caibo_api").joinpath("openapi.json").read_text("utf-8")
-    document: dict[str, Any] = json.loads(text)
-    return document
-
-
-@cache
-def fields() -> Mapping[str, Field]:
-    """Return the fields of a customer by this package's names."""
-    schema = contract()["components"]["schemas"]["Client"]
-    return {
-        (name := snake_case(wire)): Field(name, wire, rule, wire in schema["required"])
-        for wire, rule in schema["properties"].items()
-    }
-
-
-@cache
-def by_wire_name() -> Mapping[str, Field]:
-    """Return the fields of a customer by their names on the wire, in lower case.
-
-    Lower case because ASP.NET matches names without regard to it.
-    """
-    return {field.wire.lower(): field for field in fields().values()}
-
-
-def field_name(wire: str) -> str:
-    """Return this package's name of a member, its own name where it is outside the contract."""
-    field = by_wire_name().get(wire.lower())
-    return wire if field is None else field.name
-
-
-def snake_case(wire: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", wire).lower()
 
 
 def check_id(id: object) -> int:
@@ -169,12 +111,6 @@ def check_document(document: Mapping[str, object], *, what: str, validate: bool)
     if problems:
         raise InvalidChangesError(problems)
     return document if isinstance(document, Document) else Document(document)
-
-
-def server_owned(wire: str) -> bool:
-    """Tell whether the gateway sets a member, which is an assumption of the overlay."""
-    field = by_wire_name().get(wire.lower())
-    return field is not None and not field.writable
 
 
 def check_expectations(expect: Mapping[str, object] | None) -> Document:

@@ -8,23 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from caibo._concurrency import OnConflict
-from caibo._document import Document
-from caibo._drafts import Edit
 from caibo._errors import ConfigurationError, InvalidChangesError
-from caibo._flow import Flow
-from caibo._plans import Plan
-from caibo._reading import Reading, merge, read
-from caibo._records import Customer, Update
-from caibo._rules import (
-    by_wire_name,
-    check_changes,
-    check_document,
-    check_expectations,
-    check_id,
-    misfit,
-)
-from caibo._write import Write
+from caibo._record.checks import check_changes, check_document, check_expectations, check_id, misfit
+from caibo._record.compare import OnConflict
+from caibo._record.contract import by_wire_name
+from caibo._record.customer import Customer
+from caibo._record.document import Document
+from caibo._wire.calls import Flow
+from caibo._write.draft import Edit
+from caibo._write.plan import Plan
+from caibo._write.reading import Reading, merge, read
+from caibo._write.update import Update
+from caibo._write.write import Write
 
 Record = Customer | Mapping[str, object]
 #: Whether to read back, or after how many seconds.

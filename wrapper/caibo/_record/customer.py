@@ -1,20 +1,17 @@
-"""What callers hold: a customer as read, the changes they address, and the update made of both."""
+"""What callers hold of a customer: the record as read, and the changes they address."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, NoReturn, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeGuard
 
-from caibo._document import Document
 from caibo._errors import MalformedResponseError
-from caibo._masking import mask
-from caibo._rules import by_wire_name, field_name, fields, json_type
-
-Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
-Protection = Literal["none", "local-lock", "shared-lock", "conditional"]
+from caibo._record.checks import json_type
+from caibo._record.contract import fields
+from caibo._record.document import Document
+from caibo._record.masking import mask
 
 
 class CustomerChanges(TypedDict, total=False):
@@ -25,6 +22,32 @@ class CustomerChanges(TypedDict, total=False):
     address: str | None
     phone: str | None
     member_id: str | None
+
+
+class DraftFields:
+    """Name the fields of a draft, which it reads and sets without them, for type checkers."""
+
+    if TYPE_CHECKING:
+        name: str
+        email: str
+        address: str | None
+        phone: str | None
+        member_id: str | None
+
+        @property
+        def id(self) -> int | None: ...
+        @property
+        def owner_id(self) -> int | None: ...
+        @property
+        def user_id(self) -> int | None: ...
+        @property
+        def owner_name(self) -> str | None: ...
+        @property
+        def has_payment_requests(self) -> bool | None: ...
+        @property
+        def total_deposits(self) -> Decimal | None: ...
+        @property
+        def create_date(self) -> datetime | None: ...
 
 
 class Customer:
@@ -176,62 +199,3 @@ class Customer:
 
 def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Hold one member before and after; the `repr` masks both."""
-
-    before: Any
-    after: Any
-
-    def __repr__(self) -> str:
-        return f"Change({mask(self.before)} → {mask(self.after)})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """Tell what one update did.
-
-    Attributes:
-        customer: the record after the update: as the gateway answered it where it
-            answered with the record, else as it was sent.
-        changes: what differed, by field name (`extra` members by wire name).
-        outcome: "unchanged" (nothing differed, nothing was sent), "accepted" (the
-            gateway said 2xx; nothing was read back), "confirmed" (read back, with
-            the new values), "normalised" (read back; the gateway spells a value
-            otherwise) or "already-applied" (a plan whose values the record has).
-        protection: what kept other writers out since the record was read: "none"
-            (nothing was written, or what was written was handed over by the caller),
-            "local-lock" (others of this client waited), "shared-lock" (and others
-            that take the same `lock=`) or "conditional" (the write carried
-            If-Match, which a gateway that sends entity tags has to honour: RFC
-            9110, section 13.1.1).
-        race_window: seconds from asking for the record to sending the write, in
-            which another writer's change would have been overwritten unseen; `None`
-            where one of them did not happen, or the answer to the write was lost.
-        attempts: how many times the write was sent; 0 when it was not.
-        request_id: what to quote to the vendor, where the gateway sent one.
-        carried: members outside the contract that were preserved.
-    """
-
-    customer: Customer
-    changes: Mapping[str, Change]
-    outcome: Outcome
-    protection: Protection = "none"
-    race_window: float | None = None
-    attempts: int = 0
-    request_id: str | None = None
-    carried: tuple[str, ...] = ()
-
-
-def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:
-    """Return what an update changes, by field name."""
-    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
-    return {field_name(wire): Change(before.get(wire), after.get(wire)) for wire in changed}
-
-
-def carried(before: Document, addressed: Container[str]) -> tuple[str, ...]:
-    """Name the members outside the contract that an update preserves."""
-    known = by_wire_name()
-    return tuple(name for name in before if name.lower() not in known and name not in addressed)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from caibo._document import Document
 from caibo._errors import ConfigurationError
-from caibo._reading import Reading, merge
-from caibo._records import Customer, Update
-from caibo._rules import check_changes
+from caibo._record.checks import check_changes
+from caibo._record.customer import Customer, DraftFields
+from caibo._record.document import Document
+from caibo._write.reading import Reading, merge
+from caibo._write.update import Update
 
 
-class Draft:
+class Draft(DraftFields):
     """Assign to the fields of a customer; what differs is written when the block ends.
 
     Fields read as in `Customer`, with what was assigned.  A name that is no
@@ -32,26 +31,7 @@ class Draft:
     _edit: Edit
 
     if TYPE_CHECKING:
-        name: str
-        email: str
-        address: str | None
-        phone: str | None
-        member_id: str | None
 
-        @property
-        def id(self) -> int | None: ...
-        @property
-        def owner_id(self) -> int | None: ...
-        @property
-        def user_id(self) -> int | None: ...
-        @property
-        def owner_name(self) -> str | None: ...
-        @property
-        def has_payment_requests(self) -> bool | None: ...
-        @property
-        def total_deposits(self) -> Decimal | None: ...
-        @property
-        def create_date(self) -> datetime | None: ...
         @property
         def document(self) -> Document: ...
 

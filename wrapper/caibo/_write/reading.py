@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import httpx
 from caibo_api.api.customers import get_customer
 
-from caibo._document import Document
 from caibo._errors import APIError, MalformedResponseError
-from caibo._flow import Flow, call
-from caibo._responses import entity_tag, request_id
-from caibo._rules import other_customer
+from caibo._record.checks import other_customer
+from caibo._record.document import Document
+from caibo._wire.calls import Flow, call
+from caibo._wire.refusals import entity_tag, request_id
 
 _NO_READ = (
     "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "

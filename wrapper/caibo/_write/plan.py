@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from caibo._document import Document
-from caibo._errors import InvalidChangesError, Problem
-from caibo._json import encode
-from caibo._masking import mask, one_line
-from caibo._records import Change, carried, differences
-from caibo._responses import entity_tag
+from caibo._errors import CaiboError, InvalidChangesError, Problem
+from caibo._record.customer import Customer
+from caibo._record.document import Document
+from caibo._record.json_text import encode
+from caibo._record.masking import mask, one_line
+from caibo._wire.refusals import entity_tag
+from caibo._write.update import Change, carried, differences
 
 T = TypeVar("T")
 
@@ -138,6 +139,43 @@ class Plan:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             message = "is not what Plan.to_json() wrote; make a new one with customers.plan(…)"
             raise InvalidChangesError([Problem("plan", message)]) from None
+
+
+class UnknownOutcomeError(CaiboError):
+    """Nobody can tell whether the write stands: its answer was lost, or reading back failed.
+
+    Attributes:
+        sent: the new values by field name, masked; empty for `replace`.
+        last_seen: the customer as last read after the write, or `None`; customer
+            data, so it is left out of pickles.
+        plan: how to resume: ``customers.apply(error.plan)`` reads again, does
+            nothing where the values stand, writes them where the old ones do, and
+            raises `ConflictError` otherwise.  `None` for `replace`; left out of
+            pickles.
+        attempts: how many times the write was sent.
+        request_id: what to quote to the vendor, where the gateway sent one.
+    """
+
+    _unpickled = ("last_seen", "plan")
+    last_seen: Customer | None = None
+    plan: Plan | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sent: Mapping[str, str] | None = None,
+        last_seen: Customer | None = None,
+        plan: Plan | None = None,
+        attempts: int = 1,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.sent = dict(sent or {})
+        self.last_seen = last_seen
+        self.plan = plan
+        self.attempts = attempts
+        self.request_id = request_id
 
 
 def _checked(value: object, kind: type[T]) -> T:

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 
-from caibo._document import Document
 from caibo._errors import (
     APIError,
     AuthenticationError,
@@ -28,9 +27,10 @@ from caibo._errors import (
     ServerError,
     TransportError,
 )
-from caibo._json import is_array, is_object
-from caibo._masking import Redactor, one_line
-from caibo._rules import snake_case
+from caibo._record.contract import snake_case
+from caibo._record.document import Document
+from caibo._record.json_text import is_array, is_object
+from caibo._record.masking import Redactor, one_line
 
 _CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequestError,

@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 import httpx
 from caibo_api.api.customers import replace_customer
 
-from caibo._concurrency import Grade, OnConflict, Path, at, grade, label, leaves, three_way
-from caibo._document import Document
 from caibo._errors import (
     APIError,
     CaiboError,
@@ -26,18 +24,21 @@ from caibo._errors import (
     OverwrittenError,
     ServerError,
     TransportError,
-    UnknownOutcomeError,
 )
-from caibo._events import Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._flow import Again, Call, Flow, Held, Hold, Pause, Tell, body, call
-from caibo._json import same
-from caibo._masking import mask
-from caibo._plans import Plan
-from caibo._reading import Reading, merge, read
-from caibo._records import Change, Customer, Outcome, Protection, Update, carried, differences
-from caibo._responses import request_id
-from caibo._retry import Attempted, retry_after, retryable
-from caibo._rules import field_name, misfit, server_owned
+from caibo._record.checks import misfit
+from caibo._record.compare import Grade, OnConflict, Path, at, grade, label, leaves, three_way
+from caibo._record.contract import field_name, server_owned
+from caibo._record.customer import Customer
+from caibo._record.document import Document
+from caibo._record.json_text import same
+from caibo._record.masking import mask
+from caibo._wire.calls import Again, Call, Flow, Held, Hold, Pause, Tell, body, call
+from caibo._wire.refusals import request_id
+from caibo._wire.retry import Attempted, retry_after, retryable
+from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.plan import Plan, UnknownOutcomeError
+from caibo._write.reading import Reading, merge, read
+from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
 
 _UNTOUCHED = (
     "Read back afterwards, the record has its old values: as far as can be seen, nothing was "

@@ -1,0 +1,1 @@
+"""Pure values: JSON without loss, the contract, a customer, and how records compare."""

@@ -1,0 +1,74 @@
+"""What one update did: the result, and what differed."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from caibo._record.contract import by_wire_name, field_name
+from caibo._record.customer import Customer
+from caibo._record.document import Document
+from caibo._record.masking import mask
+
+Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
+Protection = Literal["none", "local-lock", "shared-lock", "conditional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Hold one member before and after; the `repr` masks both."""
+
+    before: Any
+    after: Any
+
+    def __repr__(self) -> str:
+        return f"Change({mask(self.before)} → {mask(self.after)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Tell what one update did.
+
+    Attributes:
+        customer: the record after the update: as the gateway answered it where it
+            answered with the record, else as it was sent.
+        changes: what differed, by field name (`extra` members by wire name).
+        outcome: "unchanged" (nothing differed, nothing was sent), "accepted" (the
+            gateway said 2xx; nothing was read back), "confirmed" (read back, with
+            the new values), "normalised" (read back; the gateway spells a value
+            otherwise) or "already-applied" (a plan whose values the record has).
+        protection: what kept other writers out since the record was read: "none"
+            (nothing was written, or what was written was handed over by the caller),
+            "local-lock" (others of this client waited), "shared-lock" (and others
+            that take the same `lock=`) or "conditional" (the write carried
+            If-Match, which a gateway that sends entity tags has to honour: RFC
+            9110, section 13.1.1).
+        race_window: seconds from asking for the record to sending the write, in
+            which another writer's change would have been overwritten unseen; `None`
+            where one of them did not happen, or the answer to the write was lost.
+        attempts: how many times the write was sent; 0 when it was not.
+        request_id: what to quote to the vendor, where the gateway sent one.
+        carried: members outside the contract that were preserved.
+    """
+
+    customer: Customer
+    changes: Mapping[str, Change]
+    outcome: Outcome
+    protection: Protection = "none"
+    race_window: float | None = None
+    attempts: int = 0
+    request_id: str | None = None
+    carried: tuple[str, ...] = ()
+
+
+def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:
+    """Return what an update changes, by field name."""
+    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
+    return {field_name(wire): Change(before.get(wire), after.get(wire)) for wire in changed}
+
+
+def carried(before: Document, addressed: Container[str]) -> tuple[str, ...]:
+    """Name the members outside the contract that an update preserves."""
+    known = by_wire_name()
+    return tuple(name for name in before if name.lower() not in known and name not in addressed)
