@@ -168,7 +168,7 @@ def test_the_version_decides_whether_a_break_may_be(
 ) -> None:
     """A major one says it; before 1.0, a minor one does."""
     git(project, "tag", f"v{last}")
-    edit(f"{FACADE}/_records.py", "    def phone(self)", "    def telephone(self)")
+    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
 
     assert run(project, "--version", version) == status
 
@@ -189,7 +189,7 @@ def test_the_breaks_are_written_for_a_pull_request(
     released: Path, edit: Edit, tmp_path: Path
 ) -> None:
     """As a list in Markdown."""
-    edit(f"{FACADE}/_records.py", "    def phone(self)", "    def telephone(self)")
+    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
 
     run(released, "--markdown", str(tmp_path / "api.md"))
 

@@ -45,7 +45,7 @@ import pathlib, pytest
 @pytest.mark.parametrize("word", ["FAILS", "FAIL - [S", "fails"])
 def test_generated(word):
     found = word.upper() in pathlib.Path("generated/caibo_api/new.py").read_text()
-    assert not found, f"_records.py: take `{word.lower()}` out"
+    assert not found, f"_record/customer.py: take `{word.lower()}` out"
 """
 
 
@@ -157,7 +157,7 @@ def test_tests_that_fail_are_shown_in_the_proposal(project: Path, page: Path) ->
     assert update(project, page, "# FAILS\n") == 0
 
     assert said(project, "labels.txt") == "contract\ncompatible\ntests fail\n"
-    listed = "tests/test_generated.py::test_generated (2 times): AssertionError: _records.py: take"
+    listed = "tests/test_generated.py::test_generated (2 times): AssertionError: _record/customer.py: take"
     assert f"{listed} `fails` out" in said(project, "body.md")
     assert "2 failed, 1 passed" in said(project, "body.md")
 
