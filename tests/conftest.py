@@ -88,8 +88,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         noted.append(seconds)
 
-    monkeypatch.setattr("caibo._io.time.sleep", noted.append)
-    monkeypatch.setattr("caibo._io.anyio.sleep", sleep)
+    monkeypatch.setattr("caibo._wire.clock.sleep", noted.append)
+    monkeypatch.setattr("caibo._wire.clock.asleep", sleep)
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     return noted
 

@@ -125,13 +125,15 @@ class Scene:
         assert not any(isinstance(e, caibo.WriteFinished | caibo.WriteFailed) for e in self.told)
         update = await client.customers.update(self.id, phone="after")
         assert update.outcome == "confirmed"
-        assert [connection.is_idle() for connection in connections(client)] == [True]
+        assert connections(client) == (1, 0)
 
 
-def connections(client: caibo.Caibo | caibo.AsyncCaibo) -> list[Any]:
-    """Return what httpcore has open."""
-    found: list[Any] = client._http._transport._pool.connections  # type: ignore[union-attr]
-    return found
+def connections(client: caibo.Caibo | caibo.AsyncCaibo) -> tuple[int, int]:
+    """Count the connections that are idle, and those that a request has."""
+    found = client._gateway.connections
+    assert found is not None
+    stacks = found._stacks.each()
+    return sum(len(s._idle) for s in stacks), sum(len(s._places.taken) for s in stacks)
 
 
 @pytest.fixture
@@ -236,7 +238,7 @@ class TestCancelled:
                 settling.set()
                 await sleep(seconds)
 
-            monkeypatch.setattr("caibo._drivers.anyio.sleep", noted)
+            monkeypatch.setattr("caibo._wire.clock.asleep", noted)
             with anyio.CancelScope() as scope:
                 async with anyio.create_task_group() as tasks:
                     call = partial(client.customers.update, scene.id, phone="new", confirm=50)
@@ -312,9 +314,9 @@ class TestInterrupted:
 
             assert scene.lock.now == 0
             assert all(isinstance(event, caibo.WriteIntended) for event in scene.told)
-            assert connections(client) == []
+            assert connections(client) == (0, 0)
             assert client.customers.update(scene.id, phone="after").outcome == "confirmed"
-            assert len(connections(client)) == 1
+            assert connections(client) == (1, 0)
 
     def test_in_the_settle_time(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         """The write stands, and nobody was told what became of it."""
@@ -322,7 +324,7 @@ class TestInterrupted:
         def interrupted(_: float) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("caibo._drivers.time.sleep", interrupted)
+        monkeypatch.setattr("caibo._wire.clock.sleep", interrupted)
         with caibo.Caibo(lock=scene.lock.plain, **scene.options) as client:
             with pytest.raises(KeyboardInterrupt):
                 client.customers.update(scene.id, phone="new", confirm=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import ssl
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import httpx
@@ -16,7 +16,7 @@ from faces import Connect, Face
 from scripted import ID, KEY, RECORD, RawServer, Script, answer, framed
 
 import caibo
-from caibo import _client
+from caibo._wire import tls
 from caibo.testing import FakeCaibo
 
 KINDS = [caibo.Caibo, caibo.AsyncCaibo]
@@ -240,26 +240,23 @@ class TestWire:
             with pytest.raises(caibo.TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
                 connect(api_key=KEY, max_retries=0, **link).get(ID)
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-            _client._ssl_context.cache_clear()  # it is made once a process
             customer = connect(api_key=KEY, max_retries=0, **link).get(ID)
 
         assert caught.value.request_sent == "no"
         assert customer.id == ID
 
     @pytest.fixture
-    def authority(self) -> Iterator[trustme.CA]:
-        _client._ssl_context.cache_clear()
-        yield trustme.CA()
-        _client._ssl_context.cache_clear()
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
 
     def test_clients_share_what_is_slow_to_load(self) -> None:
         """The certificates are read once; a second client costs next to nothing."""
         caibo.Caibo(api_key=KEY)
-        loaded = _client._ssl_context.cache_info().misses
+        loaded = tls._context.cache_info().misses
 
         caibo.AsyncCaibo(api_key=KEY)
 
-        assert _client._ssl_context.cache_info().misses == loaded
+        assert tls._context.cache_info().misses == loaded
 
 
 class Custom(httpx.Auth):

@@ -39,7 +39,7 @@ def methods(fake: FakeCaibo) -> str:
 
 def turns() -> int:
     """Count the local locks that exist in this process."""
-    return sum(type(found).__qualname__ == "_Turn" for found in gc.get_objects())
+    return sum(type(found).__qualname__ == "Turn" for found in gc.get_objects())
 
 
 class TestOneClient:
@@ -333,7 +333,7 @@ class TestSharedLock:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """In the async client, where it can be ended."""
-        monkeypatch.setattr("caibo._drivers._RELEASE_WITHIN", 0.01)
+        monkeypatch.setattr("caibo._wire.waiting.LEAVE_WITHIN", 0.01)
 
         @asynccontextmanager
         async def lock(_: int) -> Any:
@@ -399,18 +399,18 @@ class TestSharedLock:
         assert {update.result().protection for update in started} == {"shared-lock"}
         assert fake.document(id).keys() >= {"m0", "m1"}
 
-    def test_without_it_two_clients_lose_a_change(
+    def test_two_clients_of_one_process_need_none(
         self, connect: Connect, fake: FakeCaibo, server: FakeServer, id: int, submit: Submit
     ) -> None:
-        """So the test above can fail."""
-        fake.on_request = meeting(2, 30)
+        """They write to the same gateway as the same, so they queue among themselves."""
+        fake.on_request = meeting(2, 0.05)
         reached = {"base_url": server.base_url, "transport": None}
 
         for n in range(2):
             submit(connect(**reached).update, id, extra={f"m{n}": n})
         submit.__self__.shutdown()  # type: ignore[attr-defined]
 
-        assert len(fake.document(id).keys() & {"m0", "m1"}) == 1
+        assert fake.document(id).keys() >= {"m0", "m1"}
 
 
 class _Threaded:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from faces import Connect, methods
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import caibo
-from caibo._wire.retry import Limit
+from caibo._wire.limit import Limit, Ticket
+from caibo._wire.waiting import Sleep, Threads
 from caibo.testing import FakeCaibo
 
 
@@ -51,8 +53,8 @@ class Clock:
 def clock(fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(fake)
     monkeypatch.setattr("time.monotonic", lambda: clock.now)
-    monkeypatch.setattr("caibo._io.time.sleep", clock.sleep)
-    monkeypatch.setattr("caibo._io.anyio.sleep", clock.asleep)
+    monkeypatch.setattr("caibo._wire.clock.sleep", clock.sleep)
+    monkeypatch.setattr("caibo._wire.clock.asleep", clock.asleep)
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     return clock
 
@@ -153,14 +155,6 @@ class TestOrder:
 
         assert clock.sent == [0, 0, 20]
 
-    def test_who_asks_first_is_sent_first(self) -> None:
-        """Also where a later one has read the clock earlier."""
-        limit = Limit(2)
-
-        turns = [limit.turn(now, math.inf) for now in (5.0, 4.9, 5.2, 4.8)]
-
-        assert turns == [5.0, 5.0, 6.0, 6.0]
-
     def test_threads_and_tasks_share_it(
         self, connect: Connect, fake: FakeCaibo, id: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -171,8 +165,8 @@ class TestOrder:
             waits.append(seconds)
 
         monkeypatch.setattr("time.monotonic", lambda: 1000.0)
-        monkeypatch.setattr("caibo._io.time.sleep", waits.append)
-        monkeypatch.setattr("caibo._io.anyio.sleep", sleep)
+        monkeypatch.setattr("caibo._wire.clock.sleep", waits.append)
+        monkeypatch.setattr("caibo._wire.clock.asleep", sleep)
         client = connect(rate_limit=3)
 
         with ThreadPoolExecutor(9) as pool:
@@ -246,24 +240,49 @@ RATES = st.integers(1, 50) | st.floats(0.01, 50)
 GAPS = st.lists(st.floats(0, 3) | st.just(0.0), min_size=1, max_size=60)
 
 
+class Alone:
+    """One who asks a limit for turns, with a clock of his own.
+
+    Attributes:
+        now: what the clock says; only sleeping and the test move it.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.limit = Limit(rate)
+        self.now = 0.0
+
+    def turn(self, until: float = math.inf) -> float | None:
+        """Return when the next turn came; `None` where that is not before `until`."""
+        with patch("caibo._wire.clock.now", lambda: self.now):
+            flow = self.limit.turn(Ticket(), Threads.Gate, until, writes=False)
+            try:
+                step = next(flow)
+                while True:
+                    assert isinstance(step, Sleep)
+                    self.now += step.seconds
+                    step = flow.send(None)
+            except StopIteration as done:
+                return self.now if done.value else None
+
+
 class TestLimit:
     @given(rate=RATES, gaps=GAPS)
     def test_no_second_has_more(self, rate: float, gaps: list[float]) -> None:
         """Whenever they ask; and nobody is overtaken, nor sent before asking."""
-        limit, now, asked, turns = Limit(rate), 0.0, list[float](), list[float]()
+        alone, asked, turns = Alone(rate), list[float](), list[float]()
 
         for gap in gaps:
-            now += gap
-            turn = limit.turn(now, math.inf)
+            alone.now += gap
+            asked.append(alone.now)
+            turn = alone.turn()
             assert turn is not None
-            asked.append(now)
             turns.append(turn)
 
         burst = max(1, int(rate))
         assert all(later >= earlier for earlier, later in pairwise(turns))
         assert all(turn >= at for turn, at in zip(turns, asked, strict=True))
         assert all(
-            later >= earlier + max(1, 1 / rate)
+            later - earlier >= max(1, 1 / rate) * (1 - 1e-9)
             for earlier, later in zip(turns, turns[burst:], strict=False)
         )
 
@@ -272,12 +291,12 @@ class TestLimit:
         self, rate: float, gaps: list[float], data: st.DataObject
     ) -> None:
         """The others have the turns that they would have had without him."""
-        limit, alone, now = Limit(rate), Limit(rate), 0.0
+        one, other = Alone(rate), Alone(rate)
 
         for gap in gaps:
-            now += gap
-            deadline = now + data.draw(st.floats(0, 3))
-            turn = limit.turn(now, deadline)
+            one.now = other.now = one.now + gap
+            until = one.now + data.draw(st.floats(0, 3))
+            turn = one.turn(until)
             if turn is not None:
-                assert turn == alone.turn(now, math.inf)
-                assert turn < deadline
+                assert turn == other.turn()
+                assert turn < until

@@ -157,7 +157,8 @@ def test_tests_that_fail_are_shown_in_the_proposal(project: Path, page: Path) ->
     assert update(project, page, "# FAILS\n") == 0
 
     assert said(project, "labels.txt") == "contract\ncompatible\ntests fail\n"
-    listed = "tests/test_generated.py::test_generated (2 times): AssertionError: _record/customer.py: take"
+    why = "AssertionError: _record/customer.py: take"
+    listed = f"tests/test_generated.py::test_generated (2 times): {why}"
     assert f"{listed} `fails` out" in said(project, "body.md")
     assert "2 failed, 1 passed" in said(project, "body.md")
 

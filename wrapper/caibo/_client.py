@@ -4,40 +4,61 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 import sys
-from collections.abc import Sequence
-from functools import cache, cached_property
-from typing import Any, NoReturn, Self, cast
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property, partial
+from typing import Any, NoReturn, Self
 
 import httpx
 from caibo_api import Client as APIClient
 
-import caibo
 from caibo._customers import AsyncCustomers, Customers
-from caibo._drivers import AsyncDriver, AsyncLockProvider, Driver, LockProvider
 from caibo._errors import ConfigurationError
-from caibo._io import AsyncHTTP, SyncHTTP
 from caibo._record.contract import contract
-from caibo._wire.credentials import ApiKey, BearerToken, Mode, TokenProvider, header_value
-from caibo._wire.retry import Limit, Policy
+from caibo._version import __version__
+from caibo._wire import door
+from caibo._wire.connections import Connections, Face, Route
+from caibo._wire.credentials import (
+    ApiKey,
+    BearerToken,
+    Credential,
+    Foreign,
+    Provider,
+    header_value,
+)
+from caibo._wire.exchange import (
+    AsyncLockProvider,
+    Gateway,
+    LockProvider,
+    Mode,
+    Options,
+    Wire,
+)
+from caibo._wire.headers import merged
+from caibo._wire.limit import Limit
+from caibo._wire.local import Local
+from caibo._wire.proxies import proxy_for
+from caibo._wire.tls import ssl_context
+from caibo._wire.turns import scope
+from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
-from caibo._write.verbs import Confirm, Settings
+from caibo._write.session import Confirm, Session, Settings
 
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
-class _Settings:
+class _Client:
     """What both clients are built from; the one place where the options are written."""
 
-    _policy: Policy
-    _settings: Settings
+    _face: Face
+    _kind: type[httpx.BaseTransport | httpx.AsyncBaseTransport]
+    _own: type[SyncTransport | AsyncTransport]
 
     def __init__(
         self,
         *,
-        api_key: str | None = None,
-        access_token: str | TokenProvider | None = None,
+        api_key: str | Provider | None = None,
+        access_token: str | Provider | None = None,
         auth: httpx.Auth | None = None,
         base_url: str | None = None,
         timeout: float = 10.0,
@@ -49,79 +70,158 @@ class _Settings:
         observers: Sequence[Observer] = (),
         rate_limit: float | None = None,
         lock: LockProvider | AsyncLockProvider | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        max_connections: int = 100,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._auth = _credential(api_key, access_token, auth)
+        credential = _credential(api_key, access_token, auth)
         if base_url is None:  # an empty one is a mistake, and must not mean the real gateway
             base_url = os.environ.get("CAIBO_BASE_URL") or _server()
-        self._base_url = _checked_url(base_url)
-        self._policy = Policy(
+        url = _checked_url(base_url)
+        self._options = Options(
             timeout=_seconds("timeout", timeout),
             deadline=_seconds("deadline", deadline),
-            max_retries=_count("max_retries", max_retries),
-            limit=None if rate_limit is None else Limit(_rate(rate_limit)),
+            max_retries=_count("max_retries", max_retries, 0, 10),
+            headers=merged(_fixed_headers(), headers),
         )
         self._settings = Settings(
             validate=validate,
             confirm=confirm,
             max_base_age=_age(max_base_age),
-            deadline=self._policy.deadline,
+            deadline=self._options.deadline,
         )
         self._settings.settle(confirm)
-        self._observers = tuple(observers)
-        self._lock = lock
-        for hook in (*self._observers, *([] if lock is None else [lock])):
-            if not callable(hook):
-                raise ConfigurationError("observers and lock must be callable")
-        try:
-            self._open(transport)
-        except (OSError, ValueError, ImportError, httpx.InvalidURL):
-            # Their texts may quote a proxy's password.
-            raise ConfigurationError(
-                "the network cannot be set up as the environment says: look at HTTPS_PROXY, "
-                "ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
-            ) from None
+        self._observers = _callables(observers)
+        if lock is not None and not callable(lock):
+            raise ConfigurationError("lock must be callable: it gets an id, and gives a lock")
+        connections = _count("max_connections", max_connections, 1, 10_000)
+        rate = None if rate_limit is None else _rate(rate_limit)
+        if not isinstance(transport, self._kind | None):
+            name = type(self).__name__
+            raise ConfigurationError(f"transport: {name} needs an httpx.{self._kind.__name__}")
+        self._gateway = Gateway(
+            face=self._face,
+            base_url=url,
+            credential=credential,
+            transport=self._own() if transport is None else transport,
+            connections=self._connections(url, connections) if transport is None else None,
+            scope=scope((transport or str(url), credential.mode_now)),
+            limits=None if rate is None else Local(partial(Limit, rate)),
+            lock=lock,
+        )
+        self._shares = False
+        self._set_up()
 
-    def _open(self, transport: Any) -> None:
+    def _connections(self, url: httpx.URL, limit: int) -> Connections:
+        # Plain http goes to loopback only; loading certificates for it takes 20 ms.
+        context = ssl_context() if url.scheme == "https" else None
+        return Connections(self._face, Route(self._face, url, context, proxy_for(url)), limit)
+
+    def _set_up(self) -> None:
         raise NotImplementedError
 
-    def _http_options(self, transport: Any) -> dict[str, Any]:
+    def _session(self) -> Session:
+        """Begin a call."""
+        return Session(self._wire(), self._settings, self._observers)
+
+    def _wire(self) -> Wire:
+        return Wire(self._gateway, self._options)
+
+    def _around_door(self) -> dict[str, Any]:
         return {
-            "auth": self._auth,
-            "base_url": self._base_url,
-            "headers": {
-                "Accept": "application/json, application/problem+json",
-                # A record is small, and what is not packed cannot unpack to a flood.
-                "Accept-Encoding": "identity",
-                "User-Agent": _user_agent(),
-            },
-            # Plain http goes to loopback only; loading certificates for it takes 20 ms.
-            "verify": _ssl_context() if self._base_url.scheme == "https" else False,
-            "transport": transport,
-            # A plain http request through a proxy would leave this machine after all.
-            "trust_env": self._base_url.scheme == "https",
+            "base_url": self._gateway.base_url,
+            "headers": self._options.headers,
+            "cookies": door.no_cookies(),
+            "timeout": None,  # the flow has its own
+            "trust_env": False,
         }
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        confirm: Confirm | None = None,
+        validate: bool | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> Self:
+        """Return a light client with other options for some calls.
+
+        It shares connections, tokens, locks, the rate limit and the retry budget
+        with this client, and closing it closes nothing.  What is left out is as in
+        this client.
+
+        Args:
+            timeout: as in the constructor.
+            deadline: as in the constructor.
+            max_retries: as in the constructor.
+            headers: sent besides this client's; a name given again replaces, whatever
+                its case, and `None` takes it out.
+            confirm: as in the constructor.
+            validate: as in the constructor.
+            observers: told after this client's.
+
+        Raises:
+            ConfigurationError: an option that cannot be.
+
+        Example:
+            >>> hasty = client.with_options(deadline=2, headers={"X-Correlation-ID": "c-17"})
+            >>> hasty.customers.get(12345).id
+            12345
+        """
+        light = object.__new__(type(self))
+        light.__dict__.update(self.__dict__)
+        was = self._options
+        light._options = Options(
+            timeout=was.timeout if timeout is None else _seconds("timeout", timeout),
+            deadline=was.deadline if deadline is None else _seconds("deadline", deadline),
+            max_retries=was.max_retries
+            if max_retries is None
+            else _count("max_retries", max_retries, 0, 10),
+            headers=merged(was.headers, headers),
+        )
+        settings = self._settings
+        light._settings = Settings(
+            validate=settings.validate if validate is None else validate,
+            confirm=settings.confirm if confirm is None else confirm,
+            max_base_age=settings.max_base_age,
+            deadline=light._options.deadline,
+        )
+        light._settings.settle(None)
+        light._observers = (*self._observers, *_callables(observers))
+        light._shares = True
+        light.__dict__.pop("api", None)
+        light._set_up()
+        return light
 
     @property
     def mode(self) -> Mode:
-        """Which data the credential changes: "test" or "live" from an API key, else "unknown"."""
-        return self._auth.mode if isinstance(self._auth, ApiKey) else "unknown"
+        """Which data the credential changes: "test" or "live" from an API key, else "unknown".
+
+        A callable that gives the key is asked for it; an async one says it only once
+        it was asked by a call.
+        """
+        return self._gateway.credential.mode
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self._base_url)!r}, mode={self.mode!r})"
+        mode = self._gateway.credential.mode_now
+        return f"{type(self).__name__}({str(self._gateway.base_url)!r}, mode={mode!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds a secret and connections and is not pickled")
 
 
-class Caibo(_Settings):
+class Caibo(_Client):
     """Change customer records in a Caibo payment gateway; `AsyncCaibo` is the same, awaited.
 
     A live API key changes live data, also in a test run: test and live share
     one host.  A client may be shared by threads.
 
     Args:
-        api_key: sent as ``X-API-Key``; from ``CAIBO_API_KEY`` where no credential
+        api_key: sent as ``X-API-Key``: a string, or a callable that returns one, see
+            `ApiKey`; from ``CAIBO_API_KEY`` where no credential
             is given.
         access_token: sent as a bearer token: a string, or a callable that returns
             one, see `BearerToken`; from ``CAIBO_ACCESS_TOKEN`` where no credential
@@ -131,7 +231,9 @@ class Caibo(_Settings):
             the contract's server.  Plain http is refused except on loopback.
         timeout: seconds for each of connecting, sending and waiting for bytes.
         deadline: seconds for one call of this client, all of its requests,
-            renewals, pauses and retries included.
+            renewals, pauses and retries included.  A write waits for its answer for
+            less, so that it can be read back.  Looking up a host's name cannot be
+            cut short in `Caibo`.
         max_retries: how often a request is sent again, where that cannot apply a
             write twice.
         confirm: read back after each `update`, `apply` and `edit`, at once or after
@@ -149,7 +251,13 @@ class Caibo(_Settings):
         lock: called with a customer id, gives a context manager (`AsyncCaibo`: an
             async one) that is entered around each update, to keep other processes
             out; see `docs/concurrency.md`.
-        transport: an httpx transport instead of the network, for tests.
+        headers: sent with every request, logins included, and kept out of every text
+            as secrets are.  `None` takes one out.  Those that this client sets or
+            relies on are refused.
+        max_connections: how many connections there are at most; who needs one more
+            waits, in order of arrival, and within `deadline`.
+        transport: an httpx transport instead of the network.  It is not modified,
+            and closed with this client.
 
     Raises:
         ConfigurationError: no credential or more than one, or an option that
@@ -160,25 +268,30 @@ class Caibo(_Settings):
         ...     update = client.customers.update(12345, email="new@example.com")
     """
 
-    def _open(self, transport: Any) -> None:
-        if not isinstance(transport, httpx.BaseTransport | None):
-            raise ConfigurationError("transport: Caibo needs an httpx.BaseTransport")
-        self._http = SyncHTTP(self._policy, **self._http_options(transport))
-        driver = Driver(self._http, self._observers, cast("LockProvider | None", self._lock))
-        self.customers = Customers(driver, self._settings)
+    _face = Threads
+    _kind = httpx.BaseTransport
+    _own = SyncTransport
+
+    def _set_up(self) -> None:
+        self.customers = Customers(self._session)
 
     @cached_property
     def api(self) -> APIClient:
         """The generated client, for `caibo_api` functions: the escape hatch.
 
         It shares connections, credential, retries and errors with this client;
-        what it parses and drops is the generator's matter.
+        what it parses and drops is the generator's matter.  A request to another
+        origin than `base_url`'s is a `ConfigurationError`.
         """
-        return APIClient(base_url=str(self._base_url)).set_httpx_client(self._http)
+        http = httpx.Client(transport=door.Door(self._wire), **self._around_door())
+        return APIClient(base_url=str(self._gateway.base_url)).set_httpx_client(http)
 
     def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""
-        self._http.close()
+        if not self._shares:
+            self._gateway.close()
+            if self._gateway.connections is None:
+                self._gateway.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -187,36 +300,41 @@ class Caibo(_Settings):
         self.close()
 
 
-class AsyncCaibo(_Settings):
+class AsyncCaibo(_Client):
     """Change customer records in a Caibo payment gateway, awaited; options as in `Caibo`.
 
-    Runs under asyncio and trio.  One client belongs to one event loop.
+    Runs under asyncio and trio.  It may be used in one event loop after another, and in
+    several at once: each has connections and a rate limit of its own.
 
     Example:
         >>> async with caibo.AsyncCaibo(api_key="caibo_test_sk_0123") as client:
         ...     update = await client.customers.update(12345, email="new@example.com")
     """
 
-    def _open(self, transport: Any) -> None:
-        if not isinstance(transport, httpx.AsyncBaseTransport | None):
-            raise ConfigurationError("transport: AsyncCaibo needs an httpx.AsyncBaseTransport")
-        self._http = AsyncHTTP(self._policy, **self._http_options(transport))
-        lock = cast("AsyncLockProvider | None", self._lock)
-        driver = AsyncDriver(self._http, self._observers, lock)
-        self.customers = AsyncCustomers(driver, self._settings)
+    _face = Tasks
+    _kind = httpx.AsyncBaseTransport
+    _own = AsyncTransport
+
+    def _set_up(self) -> None:
+        self.customers = AsyncCustomers(self._session)
 
     @cached_property
     def api(self) -> APIClient:
         """The generated client, for `caibo_api` functions: the escape hatch.
 
         It shares connections, credential, retries and errors with this client;
-        what it parses and drops is the generator's matter.
+        what it parses and drops is the generator's matter.  A request to another
+        origin than `base_url`'s is a `ConfigurationError`.
         """
-        return APIClient(base_url=str(self._base_url)).set_async_httpx_client(self._http)
+        http = httpx.AsyncClient(transport=door.AsyncDoor(self._wire), **self._around_door())
+        return APIClient(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
 
     async def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""
-        await self._http.aclose()
+        if not self._shares:
+            self._gateway.close()
+            if self._gateway.connections is None:
+                await self._gateway.transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -226,8 +344,8 @@ class AsyncCaibo(_Settings):
 
 
 def _credential(
-    api_key: str | None, access_token: str | TokenProvider | None, auth: httpx.Auth | None
-) -> httpx.Auth:
+    api_key: str | Provider | None, access_token: str | Provider | None, auth: httpx.Auth | None
+) -> Credential:
     given = {"api_key": api_key, "access_token": access_token, "auth": auth}
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
@@ -238,7 +356,7 @@ def _credential(
     if auth is not None:
         if not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth must be an httpx.Auth, such as caibo.Login(…)")
-        return auth
+        return auth if isinstance(auth, Credential) else Foreign(auth)
     if api_key is not None:
         return ApiKey(api_key)
     if access_token is not None:
@@ -261,7 +379,8 @@ def _checked_url(base_url: str) -> httpx.URL:
         raise ConfigurationError("base_url is no URL; write it as https://host/prefix") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigurationError("base_url must start with https:// and name a host")
-    if url.userinfo or url.query or url.fragment:
+    # An empty query or fragment is not seen in a parsed URL.
+    if url.userinfo or set(str(base_url)) & set("?#"):
         raise ConfigurationError("base_url must have no user, query or fragment")
     if url.scheme == "http" and not _is_loopback(url.host):
         raise ConfigurationError(
@@ -300,19 +419,31 @@ def _rate(value: float) -> float:
     return float(value)
 
 
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10:
-        raise ConfigurationError(f"{name} must be a whole number from 0 to 10")
+def _count(name: str, value: int, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most:,}")
     return value
 
 
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    """Share one context: loading the certificates is most of what a client costs."""
-    return httpx.create_ssl_context()
+def _callables(observers: Sequence[Observer]) -> tuple[Observer, ...]:
+    for observer in observers:
+        if not callable(observer):
+            raise ConfigurationError("observers must be callable")
+    return tuple(observers)
 
 
 @cache
+def _fixed_headers() -> httpx.Headers:
+    return httpx.Headers(
+        {
+            "Accept": "application/json, application/problem+json",
+            # A record is small, and what is not packed cannot unpack to a flood.
+            "Accept-Encoding": "identity",
+            "User-Agent": _user_agent(),
+        }
+    )
+
+
 def _user_agent() -> str:
     python = ".".join(map(str, sys.version_info[:3]))
-    return f"caibo/{caibo.__version__} python/{python} httpx/{httpx.__version__}"
+    return f"caibo/{__version__} python/{python} httpx/{httpx.__version__}"

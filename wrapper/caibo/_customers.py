@@ -1,25 +1,28 @@
 r"""The customers' vocabulary: two faces, a line a method, over one flow for each verb.
 
 Customers.update(12345, **changes)          AsyncCustomers.update(12345, **changes)
-  return self._run(verbs.update(…))         return await self._run(updates.update(…))
-                         \                       /
-                          caibo._write.verbs.update: decides, yields steps, never waits
+  return self._run(verbs.update …)           return await self._run(verbs.update …)
+                          \                       /
+                           caibo._write.verbs.update: decides, yields steps, never waits
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Unpack
+from typing import TypeVar, Unpack
 
-from caibo._drivers import AsyncDriver, Driver
 from caibo._record.compare import OnConflict
 from caibo._record.customer import Customer, CustomerChanges
+from caibo._wire.waiting import Flow, Tasks, Threads
 from caibo._write import verbs
 from caibo._write.draft import Draft
 from caibo._write.plan import Plan
+from caibo._write.session import Confirm, Session
 from caibo._write.update import Update
-from caibo._write.verbs import Confirm, Record, Settings, Wanted
+from caibo._write.verbs import Record, Wanted
+
+T = TypeVar("T")
 
 
 class Customers:
@@ -28,9 +31,12 @@ class Customers:
     `AsyncCustomers` has the same names, awaited.
     """
 
-    def __init__(self, driver: Driver, settings: Settings) -> None:
-        self._run = driver.run
-        self._settings = settings
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self._session = session
+
+    def _run(self, verb: Callable[[Session], Flow[T]]) -> T:
+        session = self._session()
+        return Threads.run(session.wire.whole(verb(session)))
 
     def get(self, id: int, /) -> Customer:
         """Read a customer.
@@ -51,7 +57,7 @@ class Customers:
         Example:
             >>> customer = client.customers.get(12345)
         """
-        return self._run(verbs.get(id))
+        return self._run(lambda s: verbs.get(s, id))
 
     def update(
         self,
@@ -118,7 +124,7 @@ class Customers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return self._run(verbs.update(wanted, self._settings, confirm))
+        return self._run(lambda s: verbs.update(s, wanted, confirm))
 
     def plan(
         self,
@@ -154,7 +160,7 @@ class Customers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return self._run(verbs.plan(wanted, self._settings))
+        return self._run(lambda s: verbs.plan(s, wanted))
 
     def apply(
         self,
@@ -189,7 +195,7 @@ class Customers:
             >>> update.outcome
             'accepted'
         """
-        return self._run(verbs.apply(plan, self._settings, confirm, on_conflict))
+        return self._run(lambda s: verbs.apply(s, plan, confirm, on_conflict))
 
     @contextmanager
     def edit(
@@ -216,9 +222,9 @@ class Customers:
             >>> list(draft.update.changes)
             ['phone']
         """
-        edit = self._run(verbs.begin_edit(id, self._settings, confirm, on_conflict))
+        edit = self._run(lambda s: verbs.begin_edit(s, id, confirm, on_conflict))
         yield Draft(edit)
-        self._run(verbs.end_edit(edit, self._settings, confirm, on_conflict))
+        self._run(lambda s: verbs.end_edit(s, edit, confirm, on_conflict))
 
     def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
@@ -244,7 +250,7 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        return self._run(verbs.replace(id, document, self._settings))
+        return self._run(lambda s: verbs.replace(s, id, document))
 
 
 class AsyncCustomers:
@@ -253,9 +259,12 @@ class AsyncCustomers:
     `Customers` has the same names, not awaited.
     """
 
-    def __init__(self, driver: AsyncDriver, settings: Settings) -> None:
-        self._run = driver.run
-        self._settings = settings
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self._session = session
+
+    async def _run(self, verb: Callable[[Session], Flow[T]]) -> T:
+        session = self._session()
+        return await Tasks.run(session.wire.whole(verb(session)))
 
     async def get(self, id: int, /) -> Customer:
         """Read a customer.
@@ -276,7 +285,7 @@ class AsyncCustomers:
         Example:
             >>> customer = await client.customers.get(12345)
         """
-        return await self._run(verbs.get(id))
+        return await self._run(lambda s: verbs.get(s, id))
 
     async def update(
         self,
@@ -343,7 +352,7 @@ class AsyncCustomers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return await self._run(verbs.update(wanted, self._settings, confirm))
+        return await self._run(lambda s: verbs.update(s, wanted, confirm))
 
     async def plan(
         self,
@@ -379,7 +388,7 @@ class AsyncCustomers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
-        return await self._run(verbs.plan(wanted, self._settings))
+        return await self._run(lambda s: verbs.plan(s, wanted))
 
     async def apply(
         self,
@@ -414,7 +423,7 @@ class AsyncCustomers:
             >>> update.outcome
             'accepted'
         """
-        return await self._run(verbs.apply(plan, self._settings, confirm, on_conflict))
+        return await self._run(lambda s: verbs.apply(s, plan, confirm, on_conflict))
 
     @asynccontextmanager
     async def edit(
@@ -441,9 +450,9 @@ class AsyncCustomers:
             >>> list(draft.update.changes)
             ['phone']
         """
-        edit = await self._run(verbs.begin_edit(id, self._settings, confirm, on_conflict))
+        edit = await self._run(lambda s: verbs.begin_edit(s, id, confirm, on_conflict))
         yield Draft(edit)
-        await self._run(verbs.end_edit(edit, self._settings, confirm, on_conflict))
+        await self._run(lambda s: verbs.end_edit(s, edit, confirm, on_conflict))
 
     async def replace(self, id: int, document: Record, /) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
@@ -469,4 +478,4 @@ class AsyncCustomers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = await client.customers.replace(12345, document)
         """
-        return await self._run(verbs.replace(id, document, self._settings))
+        return await self._run(lambda s: verbs.replace(s, id, document))

@@ -43,8 +43,15 @@ class CaiboError(Exception):
     # Class attributes stand in for what a pickle leaves out.
     _unpickled: ClassVar[tuple[str, ...]] = ()
 
+    #: What else the reader should know, on a line of its own.
+    remark: str = ""
+
     def __init_subclass__(cls) -> None:
         cls.__module__ = "caibo"  # as callers write it, and so tracebacks
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return f"{said}\n  {self.remark}" if self.remark else said
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {k: v for k, v in self.__dict__.items() if k not in self._unpickled}
@@ -151,6 +158,9 @@ class TransportError(CaiboError):
     "maybe" otherwise.
     """
 
+    #: Whether another try would come to the same.
+    final: bool = False
+
     def __init__(self, message: str, *, request_sent: RequestSent, attempts: int = 1) -> None:
         super().__init__(message)
         self.request_sent: RequestSent = request_sent
@@ -232,6 +242,8 @@ class APIError(CaiboError):
             parts.append(f"\n  request id: {self.request_id}")
         if self.attempts > 1:
             parts.append(f"\n  sent {self.attempts} times")
+        if self.remark:
+            parts.append(f"\n  {self.remark}")
         return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Credentials: an API key, a token or its callable, and a login that renews itself.
+"""Credentials: an API key, a token, a callable of either, and a login that renews itself.
 
 Renewal is single-flight: of many threads or tasks that meet one expired token,
 one renews and the others take what it got, also its refusal.  A request is
@@ -9,37 +9,36 @@ from __future__ import annotations
 
 import copy
 import inspect
-import threading
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum, auto
-from functools import partial
-from typing import Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
-import anyio
-import anyio.to_thread
 import httpx
 from caibo_api.api.authentication import login
 
-from caibo._errors import ConfigurationError, MalformedResponseError, RenewalError
-from caibo._io import aread, read
+from caibo._errors import CaiboError, ConfigurationError, MalformedResponseError, RenewalError
 from caibo._record.document import Document
 from caibo._record.json_text import encode
+from caibo._wire import clock
+from caibo._wire.answers import Answer, line
 from caibo._wire.calls import body, call
+from caibo._wire.local import Local
 from caibo._wire.refusals import (
     deadline_exceeded,
     error_from_exception,
     error_from_response,
-    line,
     renewal_failed,
 )
+from caibo._wire.turns import Places
+from caibo._wire.waiting import Ask, Flow, LateError
 
-Mode = Literal["test", "live", "unknown"]
-TokenProvider = Callable[[], str] | Callable[[], Awaitable[str]]
+if TYPE_CHECKING:
+    from caibo._wire.exchange import Mode, Wire
+
+#: Gives an API key, or an access token.
+Provider = Callable[[], str] | Callable[[], Awaitable[str]]
 
 _RENEW_EARLY = 30.0  # seconds before `expireDate`
 _LOGIN_HINTS = {
@@ -50,8 +49,8 @@ _LOGIN_HINTS = {
 }
 
 
-class _Secret(httpx.Auth):
-    """Refuse to be shown or pickled."""
+class Credential(httpx.Auth):
+    """Add what shows who asks.  It refuses to be shown or pickled."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
@@ -59,189 +58,179 @@ class _Secret(httpx.Auth):
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds a secret and is not pickled")
 
+    @property
+    def mode(self) -> Mode:
+        """Which data it changes, as far as that can be known."""
+        return self.mode_now
 
-class ApiKey(_Secret):
+    @property
+    def mode_now(self) -> Mode:
+        """The same, without asking anybody."""
+        return "unknown"
+
+    def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
+        """Send a request with the credential, and once more with a renewed one after a 401."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    secret: str = field(repr=False)
+    ends: float | None = None  # by the clock; None where nobody said
+
+    def usable(self) -> bool:
+        return self.ends is None or clock.now() < self.ends
+
+
+class _Renewal:
+    """What those who need a new secret at the same time share."""
+
+    def __init__(self) -> None:
+        self.turn = Places(1)
+        self.finished = 0
+        self.refusal: CaiboError | None = None
+
+
+class Renewing(Credential):
+    """Send a secret that may be renewed: one renewal for all who wait for it."""
+
+    _header = "Authorization"
+    _scheme = "Bearer "
+
+    def __init__(self, secret: str | None, *, renewable: bool) -> None:
+        self._lease = None if secret is None else _Lease(secret)
+        self._renewable = renewable
+        self._renewals = Local(_Renewal)
+
+    def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        """Get a new lease; raise `RenewalError` when that is refused."""
+        raise NotImplementedError
+
+    def _show(self, request: httpx.Request, lease: _Lease) -> None:
+        request.headers[self._header] = self._scheme + lease.secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Serve an httpx client as well, where nothing has to be renewed."""
+        if self._renewable or self._lease is None:
+            raise ConfigurationError(f"{type(self).__name__} renews only inside a caibo client")
+        self._show(request, self._lease)
+        yield request
+
+    def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
+        lease = self._lease
+        if lease is None or not lease.usable():
+            lease = yield from self._renew(request, wire, lease)
+        self._show(request, lease)
+        answer = yield from wire.once(request)
+        if answer.status_code == 401 and self._renewable:
+            lease = yield from self._renew(request, wire, lease)
+            self._show(request, lease)
+            answer = yield from wire.once(request)
+        return answer
+
+    def _renew(self, request: httpx.Request, wire: Wire, spent: _Lease | None) -> Flow[_Lease]:
+        """Renew, or take what another renewal got meanwhile."""
+        renewal = self._renewals.at(wire.here)
+        seen = renewal.finished
+        place = yield from renewal.turn.take(wire.face.Gate, wire.ends)
+        if place is None:
+            raise deadline_exceeded(request, sent=False)
+        try:
+            if renewal.finished == seen and self._lease is spent:
+                renewal.refusal = None
+                try:
+                    self._lease = yield from self._fetch(request, wire)
+                except (RenewalError, ConfigurationError) as error:
+                    renewal.refusal = error
+                renewal.finished += 1
+            refusal, lease = renewal.refusal, self._lease
+        finally:
+            place.give_back()
+        if refusal is not None:
+            # Threads must not share one exception: each adds its own traceback.
+            raise copy.copy(refusal) from refusal.__cause__
+        return cast(_Lease, lease)
+
+    def _ask(self, provider: Provider, name: str, request: httpx.Request, wire: Wire) -> Flow[str]:
+        """Ask a callable of the caller's for a secret."""
+        try:
+            told = yield Ask(provider, in_thread=True, seconds=wire.ends - clock.now())
+            if inspect.iscoroutine(told):
+                told.close()
+            if inspect.isawaitable(told):
+                raise ConfigurationError(f"{name} is async; use it with AsyncCaibo")
+            return header_value(f"the {name.replace('_', ' ')}", told)
+        except LateError:
+            raise deadline_exceeded(request, sent=False) from None
+        except Exception as error:
+            raise renewal_failed(error) from error
+
+
+class ApiKey(Renewing):
     """Send ``X-API-Key``, the gateway's long-lived server-to-server secret.
 
     A live key changes live data, also in a test run: both kinds share one host.
-    Source: the vendor's Authentication page.
+    A callable, plain or async, is asked before the first request and again after a
+    401, as that of a `BearerToken`.  Source: the vendor's Authentication page.
+
+    Args:
+        api_key: the key, or a callable that returns it.
 
     Raises:
-        ConfigurationError: empty, or with characters that no header can carry.
+        ConfigurationError: empty, or with characters that no header can carry.  From
+            a call, where a callable returns a key of another mode than before:
+            it is not sent.
 
     Example:
         >>> caibo.ApiKey("caibo_test_sk_0123").mode
         'test'
     """
 
-    def __init__(self, api_key: str) -> None:
-        self._key = header_value("api_key", api_key)
+    _header = "X-API-Key"
+    _scheme = ""
+
+    def __init__(self, api_key: str | Provider) -> None:
+        self._provider = api_key
+        key = None if callable(api_key) else header_value("api_key", api_key)
+        self._mode = None if key is None else _mode(key)
+        super().__init__(key, renewable=key is None)
 
     @property
     def mode(self) -> Mode:
-        """Which data the key changes, from its prefix."""
-        if self._key.startswith("caibo_test_sk_"):
-            return "test"
-        return "live" if self._key.startswith("caibo_live_sk_") else "unknown"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["X-API-Key"] = self._key
-        yield request
-
-
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    token: str = field(repr=False)
-    ends: float | None = None  # time.monotonic(); None where nobody said
-
-    def usable(self) -> bool:
-        return self.ends is None or time.monotonic() < self.ends
-
-
-class _Lock(Enum):
-    ACQUIRE = auto()
-    RELEASE = auto()
-
-
-#: Yields a request to send, a callable to call, or what to do with the lock.
-_Steps = Generator["httpx.Request | TokenProvider | _Lock", Any, Any]
-
-
-class _Renewing(_Secret):
-    """Send a bearer token and get a new one when it is spent: one flow, two drivers."""
-
-    _renewable = True
-
-    def __init__(self, lease: _Lease | None = None) -> None:
-        self._lease = lease
-        self._finished: int = 0
-        self._refusal: RenewalError | None = None
-        self._lock = threading.Lock()
-        self._async_lock = anyio.Lock(fast_acquire=True)
-
-    def _fetch(self, request: httpx.Request) -> _Steps:
-        """Get a new lease; raise `RenewalError` when that is refused."""
-        raise NotImplementedError
-
-    def _steps(self, request: httpx.Request) -> _Steps:
-        lease = self._lease
-        if lease is None or (self._renewable and not lease.usable()):
-            lease = yield from self._renew(request, lease)
-        request.headers["Authorization"] = f"Bearer {lease.token}"
-        response = yield request
-        if response.status_code == 401 and self._renewable:
-            lease = yield from self._renew(request, lease)
-            request.headers["Authorization"] = f"Bearer {lease.token}"
-            yield request
-
-    def _renew(self, request: httpx.Request, spent: _Lease | None) -> _Steps:
-        """Renew, or take what another renewal got meanwhile."""
-        if "base_url" not in request.extensions:
-            raise ConfigurationError(f"{type(self).__name__} renews only inside a caibo client")
-        request.extensions["sent"] = False
-        seen = self._finished
-        yield _Lock.ACQUIRE
-        if self._finished == seen and self._lease is spent:
-            self._refusal = None
+        """Which data the key changes, from its prefix; a plain callable is asked for it."""
+        if self._mode is None and not inspect.iscoroutinefunction(self._provider):
             try:
-                self._lease = yield from self._fetch(request)
-            except RenewalError as error:
-                self._refusal = error
-            self._finished += 1
-        refusal, lease = self._refusal, self._lease
-        yield _Lock.RELEASE
-        if refusal is not None:
-            # Threads must not share one exception: each adds its own traceback.
-            raise copy.copy(refusal) from refusal.__cause__
-        request.extensions["sent"] = True
-        return lease
+                key = cast("Callable[[], object]", self._provider)()
+            except Exception as error:
+                raise renewal_failed(error) from error
+            if inspect.iscoroutine(key):
+                key.close()
+            elif isinstance(key, str):
+                self._mode = _mode(key)
+        return self.mode_now
 
-    def sync_auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
-        steps = self._steps(request)
-        resume: Callable[[], Any] = partial(next, steps)
-        with ExitStack() as held:
-            while (step := _advance(resume)) is not None:
-                if isinstance(step, httpx.Request):
-                    answer = yield step
-                    resume = partial(steps.send, answer)
-                    if step is not request or answer.status_code == 401:
-                        try:
-                            read(answer, request.extensions["deadline"])
-                        except Exception as error:
-                            resume = partial(steps.throw, error)
-                elif isinstance(step, _Lock):
-                    if step is _Lock.RELEASE:
-                        held.close()
-                    elif self._lock.acquire(timeout=_left(request)):
-                        held.callback(self._lock.release)
-                    else:
-                        raise deadline_exceeded(request, sent=False)
-                    resume = partial(next, steps)
-                else:
-                    resume = _called(steps, step)
+    @property
+    def mode_now(self) -> Mode:
+        return self._mode or "unknown"
 
-    async def async_auth_flow(
-        self, request: httpx.Request
-    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        steps = self._steps(request)
-        resume: Callable[[], Any] = partial(next, steps)
-        with ExitStack() as held:
-            while (step := _advance(resume)) is not None:
-                if isinstance(step, httpx.Request):
-                    answer = yield step
-                    resume = partial(steps.send, answer)
-                    if step is not request or answer.status_code == 401:
-                        try:
-                            await aread(answer)
-                        except Exception as error:
-                            resume = partial(steps.throw, error)
-                elif isinstance(step, _Lock):
-                    if step is _Lock.RELEASE:
-                        held.close()
-                    else:
-                        await self._async_lock.acquire()
-                        held.callback(self._async_lock.release)
-                    resume = partial(next, steps)
-                else:
-                    resume = await _acalled(steps, step)
+    def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        key = yield from self._ask(cast(Provider, self._provider), "api_key", request, wire)
+        mode = _mode(key)
+        if self._mode not in (None, mode):
+            raise ConfigurationError(
+                f"api_key gave a key of another mode: {mode} after {self._mode}; it was not sent"
+            )
+        self._mode = mode
+        return _Lease(key)
 
 
-def _advance(resume: Callable[[], Any]) -> Any:
-    """Return the next step, or `None` at the end."""
-    try:
-        return resume()
-    except StopIteration:
-        return None
+def _mode(key: str) -> Mode:
+    if key.startswith("caibo_test_sk_"):
+        return "test"
+    return "live" if key.startswith("caibo_live_sk_") else "unknown"
 
 
-def _called(steps: _Steps, provider: TokenProvider) -> Callable[[], Any]:
-    try:
-        token = provider()
-        if inspect.iscoroutine(token):
-            token.close()
-        if inspect.isawaitable(token):
-            raise ConfigurationError("access_token is async; use it with AsyncCaibo")
-        return partial(steps.send, token)
-    except Exception as error:
-        return partial(steps.throw, renewal_failed(error))
-
-
-async def _acalled(steps: _Steps, provider: TokenProvider) -> Callable[[], Any]:
-    try:
-        if inspect.iscoroutinefunction(provider):
-            token: Any = provider()
-        else:
-            # It may ask the network, and must not hold up the other tasks.  In a
-            # tuple, as trio takes no awaitable from a thread.
-            (token,) = await anyio.to_thread.run_sync(lambda: (provider(),), abandon_on_cancel=True)
-        return partial(steps.send, await token if inspect.isawaitable(token) else token)
-    except Exception as error:
-        return partial(steps.throw, renewal_failed(error))
-
-
-class BearerToken(_Renewing):
+class BearerToken(Renewing):
     """Send ``Authorization: Bearer …`` with a token, or with what a callable returns.
 
     The callable, plain or async, is called before the first request and again
@@ -256,23 +245,17 @@ class BearerToken(_Renewing):
         >>> auth = caibo.BearerToken(lambda: my_vault.read("caibo-token"))
     """
 
-    def __init__(self, access_token: str | TokenProvider) -> None:
+    def __init__(self, access_token: str | Provider) -> None:
         self._provider = access_token
-        self._renewable = callable(access_token)
-        if callable(access_token):
-            super().__init__()
-        else:
-            super().__init__(_Lease(header_value("access_token", access_token)))
+        token = None if callable(access_token) else header_value("access_token", access_token)
+        super().__init__(token, renewable=token is None)
 
-    def _fetch(self, request: httpx.Request) -> _Steps:
-        token = yield cast(TokenProvider, self._provider)
-        try:
-            return _Lease(_checked_token(token))
-        except ConfigurationError as error:
-            raise renewal_failed(error) from error
+    def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        provider = cast(Provider, self._provider)
+        return _Lease((yield from self._ask(provider, "access_token", request, wire)))
 
 
-class Login(_Renewing):
+class Login(Renewing):
     """Log in with e-mail and password, and again before the token ends or after a 401.
 
     The token's life is counted from the answer's ``Date`` to ``expireDate``, so a
@@ -287,7 +270,7 @@ class Login(_Renewing):
     """
 
     def __init__(self, email: str, password: str) -> None:
-        super().__init__()
+        super().__init__(None, renewable=True)
         for name, value in (("email", email), ("password", password)):
             if not isinstance(value, str) or not value:
                 raise ConfigurationError(f"Login: {name} must be a non-empty string")
@@ -297,21 +280,11 @@ class Login(_Renewing):
                 raise ConfigurationError(f"Login: {name} {error}") from None
         self._document = Document({"email": email, "password": password})
 
-    def _fetch(self, request: httpx.Request) -> _Steps:
-        asked = call(login, body=body(self._document))
-        base_url: httpx.URL = request.extensions["base_url"]
-        attempt = httpx.Request(
-            asked.method,
-            base_url.join(asked.url.lstrip("/")),
-            headers={**asked.headers, "Accept": request.headers["Accept"]},
-            content=asked.content,
-            extensions={k: request.extensions[k] for k in ("timeout", "deadline")},
-        )
+    def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        attempt = wire.request(call(login, body=body(self._document)))
         try:
-            answer: httpx.Response = yield attempt
-        except Exception as error:
-            deadline: float = request.extensions["deadline"]
-            found = error_from_exception(attempt, error, deadline)
+            answer = yield from wire.once(attempt)
+        except CaiboError as found:
             raise renewal_failed(found) from found
         if not answer.is_success:
             refusal = error_from_response(attempt, answer)
@@ -319,14 +292,14 @@ class Login(_Renewing):
             raise renewal_failed(refusal) from refusal
         try:
             granted = Document.parse(answer.content)
-            token = _checked_token(granted.get("accessToken"))
+            token = header_value("the access token", granted.get("accessToken"))
         except (ValueError, ConfigurationError):
-            found = MalformedResponseError(f"{line(attempt)}: 2xx without a usable accessToken")
-            raise renewal_failed(found) from found
+            unusable = MalformedResponseError(f"{line(attempt)}: 2xx without a usable accessToken")
+            raise renewal_failed(unusable) from unusable
         return _Lease(token, _ends(answer, granted.get("expireDate")))
 
 
-def _ends(answer: httpx.Response, expire_date: object) -> float | None:
+def _ends(answer: Answer, expire_date: object) -> float | None:
     """Translate `expireDate` into the local monotonic clock, a little early."""
     try:
         expires = datetime.fromisoformat(str(expire_date))
@@ -335,16 +308,41 @@ def _ends(answer: httpx.Response, expire_date: object) -> float | None:
         return None  # then a 401 tells
     expires, sent = (when if when.tzinfo else when.replace(tzinfo=UTC) for when in (expires, sent))
     seconds = (expires - sent).total_seconds()
-    return time.monotonic() + max(seconds - _RENEW_EARLY, seconds / 2) if seconds > 0 else None
+    return clock.now() + max(seconds - _RENEW_EARLY, seconds / 2) if seconds > 0 else None
 
 
-def _left(request: httpx.Request) -> float:
-    deadline: float = request.extensions["deadline"]
-    return max(0.0, deadline - time.monotonic())
+class Foreign(Credential):
+    """Let an `httpx.Auth` of the caller's do what it would do in a client of httpx."""
 
+    def __init__(self, auth: httpx.Auth) -> None:
+        self._auth = auth
 
-def _checked_token(token: object) -> str:
-    return header_value("the access token", token)
+    def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
+        steps = wire.face.auth_flow(self._auth, request)
+        answer: Answer | None = None
+        try:
+            while True:
+                response = None if answer is None else answer.as_response()
+                try:
+                    wanted = yield Ask(steps.advance, (response,))
+                except (StopIteration, StopAsyncIteration):
+                    break
+                except CaiboError:
+                    raise
+                except Exception as error:
+                    unsent = answer is None
+                    raise error_from_exception(request, error, wire.ends, unsent=unsent) from error
+                try:
+                    answer = yield from wire.once(wanted)
+                except CaiboError as error:
+                    if wanted is request:
+                        raise
+                    raise renewal_failed(error) from error
+        finally:
+            steps.finish()
+        if answer is None:
+            raise ConfigurationError(f"{type(self._auth).__name__} sends no request")
+        return answer
 
 
 def header_value(name: str, value: object) -> str:

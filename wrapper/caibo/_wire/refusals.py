@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC
@@ -31,6 +32,8 @@ from caibo._record.contract import snake_case
 from caibo._record.document import Document
 from caibo._record.json_text import is_array, is_object
 from caibo._record.masking import Redactor, one_line
+from caibo._wire import clock
+from caibo._wire.answers import Answer, line
 
 _CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequestError,
@@ -49,6 +52,9 @@ _HINTS = {
 }
 # No header is documented; these are the usual ones.
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
+# A number of seconds that is as large is a time; a pause is not.
+_EPOCH = 1e9
+_A_TICK = 0.005  # seconds; timers may go off a little early
 _UNSENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -58,12 +64,7 @@ _UNSENT = (
 )
 
 
-def line(request: httpx.Request) -> str:
-    """Name a request in a message: method and path, no query, no host."""
-    return f"{request.method} {request.url.path}"
-
-
-def request_id(response: httpx.Response) -> str | None:
+def request_id(response: Answer) -> str | None:
     found = next((v for h in _REQUEST_ID_HEADERS if (v := response.headers.get(h))), None)
     return one_line(found) if found else None
 
@@ -76,20 +77,42 @@ def entity_tag(text: str) -> str | None:
     return text if re.fullmatch(r'"[!#-~]*"', text) else None
 
 
-def retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After (RFC 9110, section 10.2.3) as seconds from now."""
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        return float(value)
+def retry_after(answer: Answer) -> float | None:
+    """Read Retry-After (RFC 9110, section 10.2.3) as seconds from now.
+
+    Its dates are held against the answer's own, as clocks differ.  Of several values
+    the longest counts; what makes no sense, a time that has passed included, is none.
+    """
+    dated = _seconds_since_1970(answer.headers.get("date", ""))
+    now = time.time() if dated is None else dated
+    # A date has a comma, so what is no number is looked at whole.
+    values = answer.headers.get_list("retry-after")
+    pieces = [piece for value in values for piece in (value, *value.split(","))]
+    found = [seconds for piece in pieces if (seconds := _seconds(piece.strip(), now)) is not None]
+    return max(found, default=None)
+
+
+def _seconds(value: str, now: float) -> float | None:
+    if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", value, re.ASCII):
+        seconds = float(value)
+        return seconds if seconds < _EPOCH else _ahead(seconds - now)
+    then = _seconds_since_1970(value)
+    return None if then is None else _ahead(then - now)
+
+
+def _ahead(seconds: float) -> float | None:
+    return seconds if seconds > 0 else None
+
+
+def _seconds_since_1970(date: str) -> float | None:
     try:
-        then = parsedate_to_datetime(value)
+        then = parsedate_to_datetime(date)
+        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max(0.0, then.timestamp() - time.time())
 
 
-def error_from_response(request: httpx.Request, response: httpx.Response) -> APIError:
+def error_from_response(request: httpx.Request, response: Answer) -> APIError:
     """Map a status other than 2xx, whatever its body, to one error."""
     status = response.status_code
     redact = Redactor(_sent(request), _secrets(request))
@@ -114,36 +137,67 @@ def error_from_response(request: httpx.Request, response: httpx.Response) -> API
     )
 
 
-def error_from_exception(request: httpx.Request, error: Exception, deadline: float) -> CaiboError:
+def error_from_exception(
+    request: httpx.Request,
+    error: Exception,
+    ends: float,
+    *,
+    unsent: bool = False,
+    proxy: str | None = None,
+) -> CaiboError:
     """Map whatever else came out of sending to one error.
 
     Texts of foreign exceptions are left out, as they may quote headers; what the
     operating system says of a failed connection is kept.
+
+    Args:
+        request: that was to be sent.
+        error: what was raised.
+        ends: of the call, by the clock.
+        unsent: whether the gateway cannot have anything of it.
+        proxy: whom the connection ended at, where that is not the gateway.
     """
     if isinstance(error, CaiboError):
         return error
-    failed = _request_of(error) or request
-    where = f"{line(failed)} at {failed.url.host}"
+    unsent = unsent or isinstance(error, _UNSENT)
+    where = f"{line(request)} at {request.url.host}"
     if isinstance(error, httpx.DecodingError):
-        found: CaiboError = MalformedResponseError(
+        return MalformedResponseError(
             f"{where}: the body cannot be decoded as its Content-Encoding says"
         )
-    elif isinstance(error, httpx.LocalProtocolError):
-        found = ConfigurationError(f"{where}: the request cannot be put into HTTP as it is")
-    elif isinstance(error, httpx.TimeoutException) and time.monotonic() >= deadline:
-        found = deadline_exceeded(failed, sent=not isinstance(error, _UNSENT))
-    elif isinstance(error, _UNSENT):
-        found = TransportError(
-            f"{where}: no connection ({_cause(error)}); nothing was sent. "
-            "Check `base_url`, the network and any proxy.",
-            request_sent="no",
-        )
-    else:
+    if isinstance(error, httpx.LocalProtocolError) and not proxy:
+        return ConfigurationError(f"{where}: the request cannot be put into HTTP as it is")
+    if isinstance(error, httpx.TimeoutException) and clock.now() >= ends - _A_TICK:
+        return deadline_exceeded(request, sent=not unsent)
+    if not unsent:
         what = _cause(error) if isinstance(error, httpx.TransportError) else type(error).__name__
-        found = TransportError(f"{where}: no usable answer ({what})", request_sent="maybe")
-    if failed.url.path != request.url.path:
-        return renewal_failed(found)
+        return TransportError(f"{where}: no usable answer ({what})", request_sent="maybe")
+    distrusted = _certificate(error)
+    if distrusted:
+        hint = (
+            "The certificate is not trusted; if it is signed by a CA of your own, name that in "
+            "SSL_CERT_FILE or SSL_CERT_DIR."
+        )
+    elif proxy:
+        hint = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY, and the proxy."
+    else:
+        hint = "Check `base_url`, the network and any proxy."
+    through = f" through the proxy {proxy}" if proxy else ""
+    found = TransportError(
+        f"{where}: no connection{through} ({_cause(error)}); nothing was sent. {hint}",
+        request_sent="no",
+    )
+    found.final = distrusted
     return found
+
+
+def _certificate(error: BaseException | None) -> bool:
+    """Tell whether the other end could not show who it is."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def renewal_failed(cause: Exception) -> RenewalError:
@@ -160,18 +214,10 @@ def deadline_exceeded(request: httpx.Request, *, sent: bool) -> DeadlineExceeded
     return DeadlineExceededError(message, request_sent="maybe" if sent else "no")
 
 
-def _request_of(error: Exception) -> httpx.Request | None:
-    """Return the request that failed: the login's, where a renewal was under way."""
-    try:
-        return error.request if isinstance(error, httpx.RequestError) else None
-    except RuntimeError:  # httpx: the request was never set
-        return None
-
-
 def _cause(error: Exception) -> str:
     """Name a transport failure; only the text of a failed connection is quoted."""
     name = type(error).__name__
-    if not isinstance(error, httpx.ConnectError):
+    if not isinstance(error, httpx.ConnectError | httpx.ProxyError):
         return name
     text, inner = str(error), error.__context__
     while not text and inner is not None:  # trio's own exceptions have no words
@@ -179,7 +225,7 @@ def _cause(error: Exception) -> str:
     return f"{name}: {one_line(text)}"
 
 
-def _problem(response: httpx.Response) -> dict[str, Any]:
+def _problem(response: Answer) -> dict[str, Any]:
     try:
         return dict(Document.parse(response.content))
     except ValueError:
@@ -205,7 +251,7 @@ def _reason(status: int) -> str:
         return ""
 
 
-def _shape(response: httpx.Response) -> str:
+def _shape(response: Answer) -> str:
     media_type = response.headers.get("content-type", "").partition(";")[0]
     size = len(response.content)
     return f"{one_line(media_type) or 'no media type'}, {size} bytes" if size else "empty body"
@@ -230,7 +276,7 @@ def _host(location: str) -> str:
         return ""
 
 
-def _hint(request: httpx.Request, response: httpx.Response) -> str:
+def _hint(request: httpx.Request, response: Answer) -> str:
     status = response.status_code
     if status == 401:
         if "x-api-key" in request.headers:
@@ -245,7 +291,7 @@ def _hint(request: httpx.Request, response: httpx.Response) -> str:
     if status in (404, 405) and request.method == "PUT":
         return "Check the customer id and `base_url`; nothing was changed."
     if 300 <= status < 400:
-        host = _host(response.extensions.get("location", ""))  # see `caibo._io`
+        host = _host(response.headers.get("location", ""))
         to = f" to {host}" if host else ""
         return f"The gateway redirects{to}; credentials do not follow. Is `base_url` right?"
     if status == 429 or (status == 503 and "retry-after" in response.headers):

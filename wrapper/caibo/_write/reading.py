@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import httpx
 from caibo_api.api.customers import get_customer
 
 from caibo._errors import APIError, MalformedResponseError
 from caibo._record.checks import other_customer
 from caibo._record.document import Document
-from caibo._wire.calls import Flow, call
+from caibo._wire import clock
+from caibo._wire.answers import Answer
+from caibo._wire.calls import call
+from caibo._wire.exchange import Wire
 from caibo._wire.refusals import entity_tag, request_id
+from caibo._wire.waiting import Flow
 
 _NO_READ = (
     "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "
@@ -23,7 +25,7 @@ _NO_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was asked for and came, by `time.monotonic()`.
+    """A record to merge onto, and when it was asked for and came, by the clock.
 
     One that the caller handed over has no times, no entity tag and no request.
     """
@@ -36,20 +38,20 @@ class Reading:
 
     def older_than(self, seconds: float) -> bool:
         """Tell its age; the age of one that was handed over is its owner's matter."""
-        return self.received_at is not None and time.monotonic() - self.received_at > seconds
+        return self.received_at is not None and clock.now() - self.received_at > seconds
 
     def asked_before(self, then: float) -> bool:
         return self.asked_at is not None and self.asked_at <= then
 
 
-def read(id: int) -> Flow[Reading]:
+def read(wire: Wire, id: int) -> Flow[Reading]:
     """Read one customer.
 
     Raises:
         CaiboError: no usable answer, or not of this customer.
     """
     try:
-        answer: httpx.Response = yield call(get_customer, id)
+        answer = yield from wire.send(call(get_customer, id))
     except APIError as error:
         if error.status in (404, 405, 501):
             error.hint = _NO_READ
@@ -63,8 +65,8 @@ def read(id: int) -> Flow[Reading]:
         raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
     return Reading(
         document,
-        answer.request.extensions["sent_at"],
-        answer.extensions["received_at"],
+        answer.asked_at,
+        answer.received_at,
         entity_tag(answer.headers.get("etag", "")),
         request_id(answer),
     )
@@ -82,7 +84,5 @@ def merge(before: Document, addressed: Mapping[str, object]) -> Document:
         raise MalformedResponseError(f"the record cannot be merged: {error}") from None
 
 
-def _malformed(answer: httpx.Response, message: str) -> MalformedResponseError:
-    return MalformedResponseError(
-        message, attempts=answer.extensions["attempts"], request_id=request_id(answer)
-    )
+def _malformed(answer: Answer, message: str) -> MalformedResponseError:
+    return MalformedResponseError(message, attempts=answer.attempts, request_id=request_id(answer))

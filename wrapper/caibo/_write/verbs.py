@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,37 +13,16 @@ from caibo._record.compare import OnConflict
 from caibo._record.contract import by_wire_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
-from caibo._wire.calls import Flow
+from caibo._wire import clock
+from caibo._wire.waiting import Flow
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
 from caibo._write.reading import Reading, merge, read
+from caibo._write.session import Confirm, Session, Settings
 from caibo._write.update import Update
 from caibo._write.write import Write
 
 Record = Customer | Mapping[str, object]
-#: Whether to read back, or after how many seconds.
-Confirm = bool | float
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a client decides for all of its updates."""
-
-    validate: bool
-    confirm: Confirm
-    max_base_age: float
-    deadline: float
-
-    def settle(self, confirm: Confirm | None) -> float | None:
-        """Return the seconds to wait before reading back; `None` for not at all."""
-        asked = self.confirm if confirm is None else confirm
-        if isinstance(asked, bool):
-            return 0.0 if asked else None
-        if not isinstance(asked, int | float) or not 0 <= asked < self.deadline:
-            raise ConfigurationError(
-                "confirm must be true, false, or seconds to wait, fewer than `deadline` has"
-            )
-        return float(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +36,30 @@ class Wanted:
     current: Record | None
 
 
-def get(id: int) -> Flow[Customer]:
-    reading = yield from read(check_id(id))
+def get(session: Session, id: int) -> Flow[Customer]:
+    reading = yield from read(session.wire, check_id(id))
     return Customer(reading.document)
 
 
-def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[Update]:
-    id, addressed, expect, given = _checked(wanted, settings)
+def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
+    id, addressed, expect, given = _checked(wanted, session.settings)
     write = Write(
+        session=session,
         verb="update",
         id=id,
         addressed=addressed,
         expect=expect,
-        settle=settings.settle(confirm),
-        max_age=settings.max_base_age,
+        settle=session.settings.settle(confirm),
+        max_age=session.settings.max_base_age,
     )
     return (yield from write.update(given))
 
 
-def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
-    id, addressed, expect, given = _checked(wanted, settings)
-    write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
+def plan(session: Session, wanted: Wanted) -> Flow[Plan]:
+    id, addressed, expect, given = _checked(wanted, session.settings)
+    write = Write(session=session, verb="apply", id=id, addressed=addressed, expect=expect)
     read_at = datetime.now(UTC)
-    reading = given or (yield from read(id))
+    reading = given or (yield from read(session.wire, id))
     write.check(reading.document)
     write.check_expectations(reading.document)
     merge(reading.document, addressed)
@@ -96,19 +75,20 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
 
 
 def apply(
-    plan: Plan, settings: Settings, confirm: Confirm | None, on_conflict: OnConflict
+    session: Session, plan: Plan, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Update]:
     if not isinstance(plan, Plan):
         raise ConfigurationError(f"apply takes a caibo.Plan, not {type(plan).__name__}")
-    settle = settings.settle(confirm)
+    settle = session.settings.settle(confirm)
     if plan.applied:
         return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
     # A stored one may have been edited, and other limits may hold by now.
     known = {wire: by_wire_name().get(wire.lower()) for wire in plan.addressed}
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
-    check_changes(changes, extra, validate=settings.validate)
+    check_changes(changes, extra, validate=session.settings.validate)
     write = Write(
+        session=session,
         verb="apply",
         id=check_id(plan.id),
         addressed=plan.addressed,
@@ -116,11 +96,11 @@ def apply(
         settle=settle,
         base=plan.base,
         on_conflict=_on_conflict(on_conflict),
-        max_age=settings.max_base_age,
+        max_age=session.settings.max_base_age,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
-    fresh = not plan.reread and 0 <= age <= settings.max_base_age
-    read_at = time.monotonic() - age
+    fresh = not plan.reread and 0 <= age <= session.settings.max_base_age
+    read_at = clock.now() - age
     base = Reading(plan.base, read_at, read_at, plan.etag) if fresh else None
     plan.reread = True  # if this fails, nobody knows what the record is by then
     update = yield from write.update(base)
@@ -129,28 +109,29 @@ def apply(
 
 
 def begin_edit(
-    id: int, settings: Settings, confirm: Confirm | None, on_conflict: OnConflict
+    session: Session, id: int, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Edit]:
     id = check_id(id)
     # Not only when the block has done its work.
-    settings.settle(confirm)
+    session.settings.settle(confirm)
     _on_conflict(on_conflict)
-    return Edit(id, (yield from read(id)), settings.validate)
+    return Edit(id, (yield from read(session.wire, id)), session.settings.validate)
 
 
 def end_edit(
-    edit: Edit, settings: Settings, confirm: Confirm | None, on_conflict: OnConflict
+    session: Session, edit: Edit, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
     reading = edit.reading
     write = Write(
+        session=session,
         verb="edit",
         id=edit.id,
         addressed=edit.addressed(),
-        settle=settings.settle(confirm),
+        settle=session.settings.settle(confirm),
         base=reading.document,
         on_conflict=_on_conflict(on_conflict),
-        max_age=settings.max_base_age,
+        max_age=session.settings.max_base_age,
     )
     if not write.addressed:
         edit.update = write.unchanged(reading)
@@ -158,10 +139,15 @@ def end_edit(
     edit.update = yield from write.update(reading)
 
 
-def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:
+def replace(session: Session, id: int, document: Record) -> Flow[Update]:
     id = check_id(id)
-    whole = check_document(_mapping(document), what="document", validate=settings.validate)
-    return (yield from Write(verb="replace", id=id, addressed=Document()).replace(whole))
+    validate = session.settings.validate
+    whole = check_document(_mapping(document), what="document", validate=validate)
+    return (
+        yield from Write(session=session, verb="replace", id=id, addressed=Document()).replace(
+            whole
+        )
+    )
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:

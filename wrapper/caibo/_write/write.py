@@ -7,13 +7,11 @@ read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read bac
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import httpx
 from caibo_api.api.customers import replace_customer
 
 from caibo._errors import (
@@ -32,12 +30,16 @@ from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.json_text import same
 from caibo._record.masking import mask
-from caibo._wire.calls import Again, Call, Flow, Held, Hold, Pause, Tell, body, call
+from caibo._wire import clock
+from caibo._wire.answers import Answer
+from caibo._wire.calls import Call, body, call
 from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted, retry_after, retryable
+from caibo._wire.waiting import Flow
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
 from caibo._write.reading import Reading, merge, read
+from caibo._write.session import Session
 from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
 
 _UNTOUCHED = (
@@ -54,6 +56,7 @@ class Write:
     somebody else's change.
     """
 
+    session: Session
     verb: Verb
     id: int
     addressed: Document
@@ -79,17 +82,17 @@ class Write:
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
-        held: Held = yield Hold(self.id)
-        self._protection = held.protection
+        held = yield from self.session.wire.hold(self.id)
+        self._protection = "shared-lock" if held.shared else "local-lock"
         if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
-            reading = yield from read(self.id)
+            reading = yield from read(self.session.wire, self.id)
         if reading.asked_at is None:  # handed over: nobody was kept out since it was read
             self._protection = "none"
         return (yield from self._watched(self._doubting(self._merged(reading))))
 
     def replace(self, document: Document) -> Flow[Update]:
         """Write exactly this record."""
-        yield Hold(self.id)
+        yield from self.session.wire.hold(self.id)
         return (yield from self._watched(self._replaced(document)))
 
     def _watched(self, flow: Flow[Update]) -> Flow[Update]:
@@ -98,19 +101,19 @@ class Write:
             update = yield from flow
         except CaiboError as error:
             if self._writes:
-                yield Tell(
+                yield from self.session.tell(
                     WriteFailed(
                         operation=self._operation,
                         id=self.id,
                         verb=self.verb,
                         fields=tuple(self._changes),
                         error=error,
-                        seconds=time.monotonic() - self._began,
+                        seconds=clock.now() - self._began,
                     )
                 )
             raise
         if self._writes:
-            yield Tell(
+            yield from self.session.tell(
                 WriteFinished(
                     operation=self._operation,
                     id=self.id,
@@ -120,7 +123,7 @@ class Write:
                     protection=update.protection,
                     attempts=update.attempts,
                     request_id=update.request_id,
-                    seconds=time.monotonic() - self._began,
+                    seconds=clock.now() - self._began,
                 )
             )
         return update
@@ -156,10 +159,10 @@ class Write:
                 return (yield from self._nothing_to_write(reading, mine))
             self._tried, self._before = mine, before
             self._changes = differences(before, after, mine)
-            yield self._intention(before)
+            yield from self._intend(before)
             self._protection = "conditional" if reading.etag else held
             try:
-                written: httpx.Response = yield self._put(after, reading)
+                written = yield from self.session.wire.send(self._put(after, reading))
             except CaiboError as error:
                 self._count(error)
                 outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
@@ -176,7 +179,7 @@ class Write:
                 else:
                     raise
             else:
-                self._attempts += written.extensions["attempts"]
+                self._attempts += written.attempts
                 return (yield from self._accepted(written, reading, after))
 
     def _count(self, error: CaiboError) -> None:
@@ -215,10 +218,10 @@ class Write:
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
         return replace(made, headers={**made.headers, **headers}, fresh_until=fresh)
 
-    def _intention(self, before: Document | None) -> Tell:
-        self._began = self._began or time.monotonic()
+    def _intend(self, before: Document | None) -> Flow[None]:
+        self._began = self._began or clock.now()
         self._writes += 1
-        return Tell(
+        yield from self.session.tell(
             WriteIntended(
                 operation=self._operation,
                 id=self.id,
@@ -254,25 +257,27 @@ class Write:
 
     def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
-        if not (yield Again(self._attempts, failing=False)):
+        if not (yield from self.session.wire.again(self._attempts, None)):
             raise ConflictError(
                 f"customer {self.id} changed between our read and our write each time "
                 f"(tries: {self._writes}); nothing was written. Try again later.",
                 conflicts={},
             ) from error
-        return (yield from read(self.id))
+        return (yield from read(self.session.wire, self.id))
 
     def _refused_for_now(self, error: CaiboError, reading: Reading) -> Flow[Reading]:
         """Wait and read anew after a refusal that changed nothing: by then the record is old."""
-        if reading.received_at is None or not (yield Again(self._attempts, retry_after(error))):
+        if reading.received_at is None or not (
+            yield from self.session.wire.again(self._attempts, error, asked=retry_after(error))
+        ):
             raise error
-        return (yield from read(self.id))
+        return (yield from read(self.session.wire, self.id))
 
     def _look(self, error: CaiboError) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
-        again: bool = yield Again(self._attempts)
+        again = yield from self.session.wire.again(self._attempts, error)
         try:
-            reading = yield from read(self.id)
+            reading = yield from read(self.session.wire, self.id)
         except CaiboError as unread:
             raise self._unknown(error, f"Reading back failed: {unread}") from error
         grades = self._graded(reading.document)
@@ -291,7 +296,7 @@ class Write:
         reason = "Read back, the record has its old values; the write may still arrive."
         raise self._unknown(error, reason, seen=reading) from error
 
-    def _accepted(self, written: httpx.Response, reading: Reading, after: Document) -> Flow[Update]:
+    def _accepted(self, written: Answer, reading: Reading, after: Document) -> Flow[Update]:
         window = _window(reading, written)
         if self.settle is None:
             customer = _answered(written, self.id, after)
@@ -301,14 +306,14 @@ class Write:
     def _verified(
         self,
         back: Reading | None,
-        written: httpx.Response | None = None,
+        written: Answer | None = None,
         window: float | None = None,
     ) -> Flow[Update]:
         """Read back, unless that was done and need not settle, and say what is there."""
         if back is None or self.settle:
             try:
-                yield Pause(self.settle or 0.0)
-                back = yield from read(self.id)
+                yield from self.session.wire.pause(self.settle or 0.0)
+                back = yield from read(self.session.wire, self.id)
             except CaiboError as unread:
                 reason = f"{_done(written)}. Reading back failed: {unread}"
                 raise self._unknown(None, reason, seen=back, written=written) from unread
@@ -321,7 +326,7 @@ class Write:
         self,
         grades: Mapping[Path, Grade],
         found: Document,
-        written: httpx.Response | None,
+        written: Answer | None,
     ) -> OverwrittenError:
         wanted = dict(leaves(self._tried, self._before))
         reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
@@ -355,7 +360,7 @@ class Write:
         reason: str,
         *,
         seen: Reading | None = None,
-        written: httpx.Response | None = None,
+        written: Answer | None = None,
     ) -> UnknownOutcomeError:
         if isinstance(error, APIError):
             error.hint = ""  # what to do next stands below
@@ -385,23 +390,24 @@ class Write:
         )
 
     def _replaced(self, document: Document) -> Flow[Update]:
-        yield self._intention(None)
+        yield from self._intend(None)
         try:
-            written: httpx.Response = yield call(replace_customer, self.id, body=body(document))
+            asked = call(replace_customer, self.id, body=body(document))
+            written = yield from self.session.wire.send(asked)
         except CaiboError as error:
             self._count(error)
             if not _lost(error):
                 raise
-            yield Again(1)
+            yield from self.session.wire.again(1, error)
             return (yield from self._look_for(document, error))
-        self._attempts += written.extensions["attempts"]
+        self._attempts += written.attempts
         reading = Reading(document)
         return self._result(reading, "accepted", _answered(written, self.id, document), written)
 
     def _look_for(self, document: Document, error: CaiboError) -> Flow[Update]:
         """Read back after a lost answer to `replace`; without a base, only success can be seen."""
         try:
-            back = yield from read(self.id)
+            back = yield from read(self.session.wire, self.id)
         except CaiboError as unread:
             raise self._unknown(error, f"Reading back failed: {unread}") from error
         ours = (name for name in document if not server_owned(name))
@@ -418,7 +424,7 @@ class Write:
         reading: Reading,
         outcome: Outcome,
         customer: Customer,
-        written: httpx.Response | None = None,
+        written: Answer | None = None,
         race_window: float | None = None,
     ) -> Update:
         return Update(
@@ -447,7 +453,7 @@ def _lost(error: CaiboError) -> bool:
             return isinstance(error, ServerError | MalformedResponseError)
 
 
-def _done(written: httpx.Response | None) -> str:
+def _done(written: Answer | None) -> str:
     """Say what a write came to before it was read back; without an answer the record told."""
     return "was seen to have been applied" if written is None else "was accepted"
 
@@ -460,7 +466,7 @@ def _outcome(grades: Mapping[Path, Grade]) -> Outcome:
     return "normalised" if "normalised" in grades.values() else "confirmed"
 
 
-def _answered(written: httpx.Response, id: int, sent: Document) -> Customer:
+def _answered(written: Answer, id: int, sent: Document) -> Customer:
     """Take the gateway's word for the record where it gave the whole one.
 
     The contract declares no body for 200, so anything may stand there.
@@ -473,8 +479,7 @@ def _answered(written: httpx.Response, id: int, sent: Document) -> Customer:
     return Customer(said if whole else sent)
 
 
-def _window(reading: Reading, written: httpx.Response) -> float | None:
+def _window(reading: Reading, written: Answer) -> float | None:
     if reading.asked_at is None:
         return None
-    sent: float = written.request.extensions["sent_at"]
-    return sent - reading.asked_at
+    return written.asked_at - reading.asked_at

@@ -1,0 +1,120 @@
+"""An answer, read whole: its status, its headers, and its body without any packing."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import httpx
+
+from caibo._errors import MalformedResponseError
+from caibo._wire.waiting import LARGEST_BODY, Sent
+
+_AS_IT_IS = frozenset(["", "identity"])
+# zlib finds out which of its two it is; deflate without a head is what some servers mean.
+_WINDOWS = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of one request.
+
+    Attributes:
+        request: as it was sent.
+        status_code: of HTTP.
+        headers: as they came.
+        content: the body, unpacked.
+        extensions: of the transport.
+        attempts: how many times the request was sent.
+        asked_at: when the last attempt began, by the clock.
+        received_at: when its answer was there.
+    """
+
+    request: httpx.Request
+    status_code: int
+    headers: httpx.Headers
+    content: bytes
+    extensions: dict[str, object]
+    asked_at: float
+    received_at: float
+    attempts: int = 1
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status_code < 300
+
+    def as_response(self) -> httpx.Response:
+        """Give it to those who know httpx's kind only."""
+        unpacked = [(k, v) for k, v in self.headers.raw if k.lower() not in _OF_THE_PACKED]
+        return httpx.Response(
+            self.status_code,
+            headers=unpacked,
+            content=self.content,
+            request=self.request,
+            extensions=self.extensions,
+        )
+
+
+# The length is that of what was sent, and httpx would undo the encoding again.
+_OF_THE_PACKED = frozenset([b"content-encoding", b"content-length", b"transfer-encoding"])
+
+
+def answer(request: httpx.Request, sent: Sent, asked_at: float, now: float) -> Answer:
+    """Make an answer of what a transport gave.
+
+    Raises:
+        httpx.HTTPError: the body of a 2xx broke off.
+        MalformedResponseError: the body of a 2xx is too large, or cannot be unpacked.
+    """
+    response = sent.response
+    try:
+        content = _content(sent)
+    except (httpx.HTTPError, MalformedResponseError):
+        if response.is_success:
+            raise
+        # The status still stands where its explanation was lost.
+        content = bytes(sent.body[:LARGEST_BODY])
+    return Answer(
+        request,
+        response.status_code,
+        response.headers,
+        content,
+        response.extensions,
+        asked_at,
+        now,
+    )
+
+
+def _content(sent: Sent) -> bytes:
+    if len(sent.body) > LARGEST_BODY:
+        raise MalformedResponseError("the answer is larger than 1 MiB")
+    if sent.failure is not None:
+        raise sent.failure
+    encoding = sent.response.headers.get("content-encoding", "").strip().lower()
+    if encoding in _AS_IT_IS or not sent.packed or not sent.body:
+        return bytes(sent.body)
+    return _unpacked(bytes(sent.body), encoding)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """Undo an encoding that nobody asked for, within the bound of any other body.
+
+    Two of them, one inside the other, can unpack a few bytes to gigabytes twice over,
+    and no gateway has a reason for it.
+    """
+    for window in _WINDOWS.get(encoding, ()):
+        unpacking = zlib.decompressobj(window)
+        try:
+            unpacked = unpacking.decompress(body, LARGEST_BODY + 1)
+        except zlib.error:
+            continue
+        if len(unpacked) > LARGEST_BODY:
+            raise MalformedResponseError("the answer is larger than 1 MiB")
+        if unpacking.eof:
+            return unpacked
+    raise MalformedResponseError("the body cannot be decoded as its Content-Encoding says")
+
+
+def line(request: httpx.Request) -> str:
+    """Name a request in a message: method and path, no query, no host."""
+    return f"{request.method} {request.url.path}"

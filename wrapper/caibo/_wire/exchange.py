@@ -1,0 +1,385 @@
+"""A call's requests: attempts, deadline, credential, rate limit, locks; all of it flows."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, Protocol, TypeVar
+
+import httpx
+
+from caibo._errors import (
+    CaiboError,
+    ConfigurationError,
+    DeadlineExceededError,
+    LockError,
+    MalformedResponseError,
+)
+from caibo._wire import clock
+from caibo._wire.answers import Answer, answer, line
+from caibo._wire.calls import Call
+from caibo._wire.connections import Connections, Face
+from caibo._wire.limit import Limit, Ticket
+from caibo._wire.local import Local
+from caibo._wire.network import Network
+from caibo._wire.refusals import (
+    deadline_exceeded,
+    error_from_exception,
+    error_from_response,
+)
+from caibo._wire.retry import SUSPENDED, Attempted, Budget, pause_before, retry_after, retryable
+from caibo._wire.turns import Scope
+from caibo._wire.waiting import CONNECTION, Enter, Flow, Keep, LateError, Send, Sleep
+
+T = TypeVar("T")
+#: Gives, for a customer id, what keeps other processes out while it is entered.
+LockProvider = Callable[[int], AbstractContextManager[Any]]
+AsyncLockProvider = Callable[[int], AbstractAsyncContextManager[Any]]
+Mode = Literal["test", "live", "unknown"]
+_log = logging.getLogger("caibo")
+#: Of what is left when a write is sent, so much is kept for reading back.
+_KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
+# httpx's own timeouts should end a phase first: they know whether anything was sent.
+_GRACE = 0.05
+
+
+class Credential(Protocol):
+    """What shows who asks, see `caibo._wire.credentials`."""
+
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def mode_now(self) -> Mode: ...
+    def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a client, or a light copy of one, asks of its calls.
+
+    Attributes:
+        timeout: seconds for each wait.
+        deadline: seconds for a whole call.
+        max_retries: of one request.
+        headers: of every request.
+    """
+
+    timeout: float
+    deadline: float
+    max_retries: int
+    headers: httpx.Headers
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What all calls to one gateway share.
+
+    Attributes:
+        face: threads or tasks.
+        base_url: with any prefix.
+        credential: added to each request.
+        transport: what sends.
+        connections: those of our own transport; `None` with one of the caller's.
+        scope: the turns of writers.
+        limits: the rate limit, if there is one.
+        lock: gives what keeps other processes out.
+        budget: for retries.
+        closed: whether the client that all of this is of was closed.
+    """
+
+    face: Face
+    base_url: httpx.URL
+    credential: Credential
+    transport: Any
+    connections: Connections | None
+    scope: Scope
+    limits: Local[Limit] | None = None
+    lock: LockProvider | AsyncLockProvider | None = None
+    budget: Budget = field(default_factory=Budget)
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
+        if self.connections is not None:
+            self.connections.close()
+
+    def request(
+        self, method: str, path: str, headers: httpx.Headers, content: bytes | None = None
+    ) -> httpx.Request:
+        """Make a request; the URL of a read is that of its write."""
+        url = _url(str(self.base_url), path)
+        return httpx.Request(method, url, headers=headers, content=content)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Tell what keeps others out, and since when nobody can have written.
+
+    Attributes:
+        shared: whether `lock=` keeps other processes out as well.
+        since: by the clock; what was asked for before may be old by now.
+    """
+
+    shared: bool
+    since: float
+
+
+class Wire:
+    """One call of a client: until when it has time, and what it has in hand.
+
+    Attributes:
+        here: the event loop; `None` for threads.
+        ends: when the call has to be over, by the clock.
+    """
+
+    def __init__(self, gateway: Gateway, options: Options) -> None:
+        self.gateway = gateway
+        self.face = gateway.face
+        self.here = gateway.face.here()
+        self.ends = clock.now() + options.deadline
+        self._options = options
+        self._holds = False
+        self._ticket = Ticket()
+
+    def whole(self, flow: Flow[T]) -> Flow[T]:
+        """Give back at the end what the call has in hand."""
+        try:
+            return (yield from flow)
+        finally:
+            if self._limit is not None:
+                self._limit.give_back(self._ticket)
+
+    @property
+    def _limit(self) -> Limit | None:
+        limits = self.gateway.limits
+        return None if limits is None else limits.at(self.here)
+
+    def request(self, call: Call) -> httpx.Request:
+        """Make the request of a call."""
+        headers = httpx.Headers(self._options.headers)
+        headers.update(call.headers)
+        return self.gateway.request(call.method, call.url, headers, call.content)
+
+    def send(self, call: Call) -> Flow[Answer]:
+        """Go through the attempts of a call; return its 2xx answer.
+
+        Raises:
+            CaiboError: for everything else.
+        """
+        return (yield from self.exchange(self.request(call), fresh_until=call.fresh_until))
+
+    def exchange(
+        self, request: httpx.Request, *, fresh_until: float | None = None, reserve: bool = True
+    ) -> Flow[Answer]:
+        """Go through the attempts of a request; return its 2xx answer.
+
+        Args:
+            request: without a credential.
+            fresh_until: until when it may be sent again as it is, by the clock.
+            reserve: whether a write leaves time to be read back.
+        """
+        attempt = 0
+        until = self.ends if fresh_until is None else min(self.ends, fresh_until)
+        request.extensions["reserve"] = reserve and request.method == "PUT"
+        while True:
+            attempt += 1
+            yield from self._turn(request, attempt)
+            error: CaiboError
+            try:
+                got = yield from self.gateway.credential.authorised(request, self)
+            except CaiboError as failed:
+                error = failed
+                shown = type(failed).__name__
+            else:
+                shown = str(got.status_code)
+                if got.is_success:
+                    _debug(request, attempt, shown)
+                    self.gateway.budget.earn()
+                    got.attempts = attempt
+                    return got
+                error = error_from_response(request, got)
+            _debug(request, attempt, shown)
+            pause = None
+            if retryable(request.method, error):
+                # A write that was merged is merged anew before it gets too old.
+                pause = self._pause(attempt, until, retry_after(error), error)
+            if pause is None:
+                if isinstance(error, Attempted):
+                    error.attempts = attempt
+                raise error
+            yield Sleep(pause)
+
+    def once(self, request: httpx.Request) -> Flow[Answer]:
+        """Send a request once, as it is; return its answer, whatever the status.
+
+        Raises:
+            CaiboError: no usable answer came.
+        """
+        if self.gateway.closed:
+            raise ConfigurationError("this client is closed; make a new one")
+        ends = self.ends
+        if request.extensions.get("reserve"):
+            ends -= min(_KEPT_SECONDS, _KEPT_SHARE * (ends - clock.now()))
+        connections = self.gateway.connections
+        if connections is None:
+            return (yield from self._sent(request, ends, None, None))
+        lease = yield from connections.lease(self.here, ends)
+        if lease is None:
+            raise deadline_exceeded(request, sent=False)
+        try:
+            network = lease.connection.network
+            network.ends, network.timeout = ends, self._options.timeout
+            request.extensions[CONNECTION] = lease.connection.http
+            return (yield from self._sent(request, ends, network, connections.route.proxy))
+        finally:
+            del request.extensions[CONNECTION]
+            lease.end()
+
+    def _sent(
+        self, request: httpx.Request, ends: float, network: Network | None, proxy: str | None
+    ) -> Flow[Answer]:
+        now = clock.now()
+        if ends <= now:
+            raise deadline_exceeded(request, sent=False)
+        seconds = min(self._options.timeout, ends - now)
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        failed: CaiboError
+        try:
+            cut_at = ends + (_GRACE if network is None else 0.0)
+            sent = yield Send(self.gateway.transport, request, cut_at, cut=network is None)
+            return answer(request, sent, now, clock.now())
+        except LateError:
+            failed = deadline_exceeded(request, sent=True)
+        except MalformedResponseError as error:
+            failed = MalformedResponseError(f"{line(request)}: {error}")
+        except Exception as error:
+            unsent = network is not None and not network.ready
+            failed = error_from_exception(
+                request, error, ends, unsent=unsent, proxy=proxy if unsent else None
+            )
+        raise failed  # outside `except`: foreign texts would hang on as its context
+
+    def pause(self, seconds: float) -> Flow[None]:
+        """Wait so long.
+
+        Raises:
+            DeadlineExceededError: the call has not that many seconds left.
+        """
+        if clock.now() + seconds >= self.ends:
+            raise DeadlineExceededError(
+                f"`deadline` leaves no {seconds:g} seconds to wait", request_sent="no"
+            )
+        yield Sleep(seconds)
+
+    def again(
+        self, number: int, error: CaiboError | None, *, asked: float | None = None
+    ) -> Flow[bool]:
+        """Pause before something is tried for the so-many-th time again.
+
+        Gives False at once where `max_retries`, the retry budget or the deadline
+        forbid it.
+
+        Args:
+            number: counts from 1.
+            error: what came of it; `None` where the gateway did not fail.
+            asked: for how many seconds the gateway asked.
+        """
+        pause = self._pause(number, self.ends, asked, error)
+        yield Sleep(pause or 0.0)
+        return pause is not None
+
+    def _pause(
+        self, number: int, until: float, asked: float | None, error: CaiboError | None
+    ) -> float | None:
+        if number > self._options.max_retries:
+            return None
+        pause = pause_before(number, asked)
+        if pause is None or clock.now() + pause >= until:
+            return None
+        if error is not None and not self.gateway.budget.spend():
+            error.remark = SUSPENDED
+            return None
+        return pause
+
+    def _turn(self, request: httpx.Request, attempt: int) -> Flow[None]:
+        """Wait for the turn of an attempt."""
+        limit = self._limit
+        if limit is None:
+            return
+        writes = self._holds and request.method == "GET"
+        if not (yield from limit.turn(self._ticket, self.face.Gate, self.ends, writes=writes)):
+            raise DeadlineExceededError(
+                f"{line(request)}: `rate_limit` has no turn before `deadline`; "
+                f"it was not sent{' again' * (attempt > 1)}",
+                request_sent="no",
+                attempts=attempt - 1,
+            )
+
+    def hold(self, id: int) -> Flow[Held]:
+        """Keep others from writing a customer until the call ends.
+
+        Raises:
+            ConfigurationError: this very caller is writing it.
+            DeadlineExceededError: the others took too long.
+            LockError: what `lock=` gave failed.
+        """
+        turns = self.gateway.scope.turns.at(self.here)
+        turn, caller = turns.of(id), self.face.caller()
+        if turn.holder == caller:
+            raise ConfigurationError(
+                f"customer {id} is being written by this very caller: an observer, lock= or "
+                "on_conflict= must not write the same customer"
+            )
+        place = yield from turn.places.take(self.face.Gate, self.ends)
+        if place is None:
+            raise _no_turn(id)
+        turn.holder = caller
+        yield Keep(lambda: turns.give_back(id, turn, place))
+        self._holds = True
+        if self.gateway.lock is None:
+            return Held(shared=False, since=turns.ended(id))
+        yield from self._locked(id, self.gateway.lock)
+        return Held(shared=True, since=clock.now())
+
+    def _locked(self, id: int, lock: LockProvider | AsyncLockProvider) -> Flow[None]:
+        def complain(error: Exception) -> None:
+            name = type(error).__name__
+            _log.error("customer %d: lock= raised %s on release", id, name)
+
+        try:
+            manager: object = lock(id)
+            if inspect.iscoroutine(manager):
+                manager.close()  # it is no context manager, and nobody awaits it
+            yield Enter(manager, self.ends - clock.now(), complain)
+        except LateError:
+            raise _no_turn(id) from None
+        except CaiboError:
+            raise
+        except Exception as error:
+            raise LockError(
+                f"customer {id}: lock= raised {type(error).__name__}; nothing was written. Caibo "
+                "needs a context manager from it, AsyncCaibo an async one."
+            ) from error
+
+
+def _no_turn(id: int) -> DeadlineExceededError:
+    return DeadlineExceededError(
+        f"customer {id}: `deadline` passed while others held its lock; nothing was written",
+        request_sent="no",
+    )
+
+
+def _debug(request: httpx.Request, attempt: int, shown: str) -> None:
+    """Log an outcome, without any text of the gateway's."""
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s, attempt %d: %s", line(request), attempt, shown)
+
+
+@lru_cache(maxsize=64)
+def _url(base_url: str, path: str) -> httpx.URL:
+    """Parse a URL once for a read and its write."""
+    return httpx.URL(base_url.rstrip("/") + path)

@@ -1,0 +1,55 @@
+"""`headers=`: what a caller may send with every request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import httpx
+
+from caibo._errors import ConfigurationError
+
+#: What this client sets, or promises something about.
+_OURS = re.compile(
+    r"authorization|x-api-key|host|accept.*|content-.*|if-.*|cache-control|pragma|cookie"
+    r"|connection|transfer-encoding|expect|range",
+    re.IGNORECASE,
+)
+# RFC 9110, sections 5.1 and 5.5; beyond ASCII nobody agrees on what a byte means.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?")
+# About the one connection, which is not the caller's: RFC 9110, section 7.6.1.
+_OF_THE_CONNECTION = frozenset(
+    ["keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "upgrade"]
+)
+
+
+def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> httpx.Headers:
+    """Return headers with more of them set, or taken out with `None`.
+
+    Raises:
+        ConfigurationError: one is this client's own matter, or cannot be sent.
+    """
+    headers = httpx.Headers(before)
+    if more is None:
+        return headers
+    if not isinstance(more, Mapping):
+        raise ConfigurationError(f"headers must be a mapping, not {type(more).__name__}")
+    for name, value in more.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError("headers: a name has characters that no header name has")
+        if _OURS.fullmatch(name) or name.lower() in _OF_THE_CONNECTION:
+            raise ConfigurationError(
+                f"headers: {name} is set by this client, which relies on it; give credentials by "
+                "api_key=, access_token= or auth="
+            )
+        if value is None:
+            headers.pop(name, None)
+        elif isinstance(value, str) and _VALUE.fullmatch(value):
+            headers[name] = value
+        else:
+            raise ConfigurationError(
+                f"headers: {name} must be a string of visible ASCII characters, without white "
+                "space at its ends"
+            )
+    return headers

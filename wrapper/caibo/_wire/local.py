@@ -1,0 +1,74 @@
+"""What belongs to one process and to one event loop, and starts anew in another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+S = TypeVar("S")
+
+
+class Local(Generic[S]):
+    """Keep a state for each event loop that is in use, and one for all threads.
+
+    Locks and connections of one event loop are of no use in another, and what a
+    process had in hand when it forked is its own: its child starts with nothing.
+    """
+
+    def __init__(self, make: Callable[[], S], drop: Callable[[S], object] = lambda _: None) -> None:
+        self._make = make
+        self._drop = drop
+        self._states: dict[object, S] = {}
+        _everywhere.add(self)
+
+    def at(self, here: object) -> S:
+        """Return the state of an event loop, `None` standing for the threads."""
+        state = self._states.get(here)
+        if state is None:
+            self._leave_ended()
+            state = self._states.setdefault(here, self._make())
+        return state
+
+    def each(self) -> list[S]:
+        """Return the states that there are."""
+        return list(self._states.values())
+
+    def start_anew(self) -> None:
+        """Forget everything, in a child."""
+        states, self._states = self._states, {}
+        for state in states.values():
+            self._drop(state)
+
+    def _leave_ended(self) -> None:
+        """Drop what belongs to event loops that have ended."""
+        for here in list(self._states):
+            if here is not None and _has_ended(here):
+                state = self._states.pop(here, None)
+                if state is not None:
+                    self._drop(state)
+
+
+def _has_ended(loop: Any) -> bool:
+    if hasattr(loop, "is_closed"):
+        return bool(loop.is_closed())
+    try:
+        loop.run_sync_soon(int)  # what a token of trio's has to tell by
+    except RuntimeError:
+        return True
+    return False
+
+
+_everywhere: WeakSet[Local[Any]] = WeakSet()
+
+
+def _start_anew() -> None:
+    for local in list(_everywhere):
+        local.start_anew()
+
+
+# Not there on Windows, which does not fork.  Nothing is locked before a fork: a thread of
+# the parent may hold any lock, and the child has new ones.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)

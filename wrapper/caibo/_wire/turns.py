@@ -1,0 +1,150 @@
+"""Places that are given in order of arrival: connections, renewals, writers of a customer."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary, ref
+
+from caibo._wire import clock
+from caibo._wire.local import Local
+from caibo._wire.waiting import Flow, Gate, Take
+
+_REMAINDERS = 1024
+_LOOK_AGAIN = 1.0  # seconds; only a place that was dropped, not given back, wakes nobody
+
+
+class Place:
+    """One place, taken; it comes back when this is given back, or is nobody's any more."""
+
+    __slots__ = ("__weakref__", "_mark", "_places", "holds")
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        #: What its holder has with it.
+        self.holds: Any = None
+        # The interpreter's own code calls this: no interrupt falls into it.
+        self._mark = ref(self, places.taken.discard)
+        places.taken.add(self._mark)
+
+    def give_back(self) -> None:
+        """Let the longest waiter have it; a second time does nothing."""
+        self._places.taken.discard(self._mark)
+        self._places.wake()
+
+
+class Places:
+    """So many places; whoever has waited longest is given the next.
+
+    Those that are taken are counted, not added and subtracted, so that none is
+    lost whatever happens to its holder.
+
+    Attributes:
+        taken: a weak reference to each place that somebody holds.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        # The interpreter's own lock, held by `with` only: Ctrl-C between two lines of
+        # Python, as in `threading.Semaphore`, would leave it locked.
+        self._guard = threading.Lock()
+        self._queue: deque[Gate] = deque()
+        self.taken: set[ref[Place]] = set()
+
+    def take(self, gate: Callable[[], Gate], ends: float) -> Flow[Place | None]:
+        """Wait for a place; give `None` when the time is over before there is one."""
+        with self._guard:
+            if not self._queue and len(self.taken) < self._limit:
+                return Place(self)
+            mine = gate()
+            self._queue.append(mine)
+        try:
+            while (left := ends - clock.now()) > 0:
+                yield Take(mine, min(left, _LOOK_AGAIN))
+                with self._guard:
+                    if self._queue[0] is mine and len(self.taken) < self._limit:
+                        return Place(self)
+            return None
+        finally:
+            with self._guard:
+                self._queue.remove(mine)
+            self.wake()
+
+    def held(self) -> list[Place]:
+        """Return the places that somebody holds."""
+        return [place for mark in list(self.taken) if (place := mark()) is not None]
+
+    def wake(self) -> None:
+        """Let the longest waiter look whether there is a place."""
+        with self._guard:
+            if self._queue and len(self.taken) < self._limit:
+                self._queue[0].open()
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Turn:
+    """The one place of those who write a customer.
+
+    Attributes:
+        holder: the thread or task that has it.
+    """
+
+    places: Places = field(default_factory=lambda: Places(1))
+    holder: object = None
+
+
+class Turns:
+    """One place for each id that somebody writes or waits for, and none for the others."""
+
+    def __init__(self) -> None:
+        # By the id's remainder, which does not grow; an id may find another's later time.
+        self._ended = [-math.inf] * _REMAINDERS
+        self._guard = threading.Lock()
+        self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()
+
+    def of(self, id: int) -> Turn:
+        """Return the turn of a customer; it is there for as long as somebody has it."""
+        with self._guard:
+            turn = self._turns.get(id)
+            if turn is None:
+                turn = self._turns[id] = Turn()
+            return turn
+
+    def ended(self, id: int) -> float:
+        """Return since when nobody has had the turn of a customer."""
+        return self._ended[id % _REMAINDERS]
+
+    def give_back(self, id: int, turn: Turn, place: Place) -> None:
+        """Note that a write has ended, and let the next one in."""
+        turn.holder = None
+        self._ended[id % _REMAINDERS] = clock.now()
+        place.give_back()
+
+
+class Scope:
+    """The turns of all clients of this process that write to one gateway as one.
+
+    Attributes:
+        turns: those of the threads, and of each event loop.
+    """
+
+    def __init__(self, key: tuple[object, ...]) -> None:
+        self._key = key  # kept, so that no other object gets the identity of a transport in it
+        self.turns = Local(Turns)
+
+
+_scopes: WeakValueDictionary[tuple[object, ...], Scope] = WeakValueDictionary()
+_guard = Local(threading.Lock)
+
+
+def scope(key: tuple[object, ...]) -> Scope:
+    """Return what clients with this key share."""
+    with _guard.at(None):
+        found = _scopes.get(key)
+        if found is None:
+            found = _scopes[key] = Scope(key)
+        return found
