@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted import put
 
 from caibo.testing import FakeCaibo
@@ -93,12 +97,96 @@ class TestFailing:
 
         assert statuses == [503, 503, 500, 200]
 
+    def test_a_failure_waits_for_its_customer(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """Others are served meanwhile, and what names no customer is none."""
+        other = fake.add_customer()
+        fake.fail_next(503, id=id, times=2)
+
+        paths = [f"customers/{other}", "customers/x", f"customers/{id}", f"customers/{other}"]
+        statuses = [client.get(path).status_code for path in paths]
+        statuses += [put(client, other).status_code, put(client, id).status_code]
+
+        assert statuses == [200, 400, 503, 200, 200, 503]
+
+    def test_the_nth_request_fails(self, fake: FakeCaibo, client: httpx.Client, id: int) -> None:
+        """Of those that the fault is about, counted from when it was planned."""
+        other = fake.add_customer()
+        client.get(f"customers/{id}")
+        fake.fail_next(503, method="GET", id=id, after=2)
+
+        statuses = [client.get(f"customers/{id}").status_code]
+        statuses += [put(client, id).status_code, client.get(f"customers/{other}").status_code]
+        statuses += [client.get(f"customers/{id}").status_code for _ in range(3)]
+
+        assert statuses == [200, 200, 200, 200, 503, 200]
+
+    def test_a_request_that_fails_counts_for_the_others(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """The third write is the third, whatever became of the first two."""
+        fake.fail_next(500, method="PUT", times=2)
+        fake.fail_next(502, method="PUT", after=2)
+        fake.fail_next(501, after=1)
+
+        statuses = [put(client, id).status_code for _ in range(5)]
+
+        assert statuses == [500, 500, 502, 501, 200]
+
+    def test_a_failure_may_last_for_ever(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """And what is behind it waits."""
+        fake.fail_next(500, times=math.inf)
+        fake.fail_next(501)
+
+        statuses = {client.get(f"customers/{id}").status_code for _ in range(20)}
+
+        assert statuses == {500}
+
     def test_impossible_faults_are_refused(self, fake: FakeCaibo) -> None:
         """An informational status is no answer, and a fault happens at least once."""
         with pytest.raises(ValueError, match="from 200, not 100"):
             fake.fail_next(100)
         with pytest.raises(ValueError, match="from 1, not 0"):
             fake.garble_next(times=0)
+        with pytest.raises(ValueError, match="from 0, not -1"):
+            fake.refuse_connection(after=-1)
+
+
+PLANS: dict[str, Callable[[FakeCaibo, Any], None]] = {
+    "fail": lambda fake, when: fake.fail_next(500, **when),
+    "lose": lambda fake, when: fake.lose_response("GET", **when),
+    "garble": lambda fake, when: fake.garble_next("truncated", **when),
+    "delay": lambda fake, when: fake.delay(3600, **when),
+    "refuse": lambda fake, when: fake.refuse_connection(**when),
+    "stale": lambda fake, when: fake.stale_reads(**when),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@given(reads=st.lists(st.booleans(), max_size=8), after=st.integers(0, 3))
+def test_every_fault_meets_the_same_requests(plan: str, reads: list[bool], after: int) -> None:
+    """The one about this customer after so many of them, and no other."""
+    fake = FakeCaibo()
+    ids = {mine: fake.add_customer(phone="before") for mine in (True, False)}
+    for id in ids.values():
+        fake.change(id, phone="after")
+    PLANS[plan](fake, {"id": ids[True], "after": after})
+    went_wrong: list[int] = []
+
+    headers = {"X-API-Key": fake.api_key}
+    with httpx.Client(transport=fake.transport, base_url=fake.base_url, headers=headers) as client:
+        for number, mine in enumerate(reads):
+            try:
+                right = read(client, ids[mine])["phone"] == "after"
+            except (httpx.TransportError, ValueError):
+                right = False
+            went_wrong += [] if right else [number]
+
+    mine_only = [number for number, mine in enumerate(reads) if mine]
+    assert went_wrong == mine_only[after : after + 1]
 
 
 class TestLosing:

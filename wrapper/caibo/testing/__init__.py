@@ -9,13 +9,15 @@
     assert fake.document(id)["email"] == "new@example.com"
 
 `FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
-real socket, and `caibo.testing.plugin` has pytest fixtures.
+real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has
+pytest fixtures.
 """
 
+from caibo.testing._clock import Clock as Clock
 from caibo.testing._gateway import FakeCaibo as FakeCaibo
+from caibo.testing._gateway import FakeServer as FakeServer
 from caibo.testing._messages import Headers as Headers
 from caibo.testing._messages import Request as Request
 from caibo.testing._messages import Response as Response
-from caibo.testing._server import FakeServer as FakeServer
 
-__all__ = ["FakeCaibo", "FakeServer", "Headers", "Request", "Response"]
+__all__ = ["Clock", "FakeCaibo", "FakeServer", "Headers", "Request", "Response"]

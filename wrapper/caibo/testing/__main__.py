@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from caibo.testing._gateway import FakeCaibo
-from caibo.testing._server import FakeServer, loopback
+from caibo.testing._gateway import FakeCaibo, FakeServer
+from caibo.testing._server import loopback
 
 _ABOUT = "Run the fake Caibo gateway on this machine until Ctrl-C."
 _WELCOME = """\

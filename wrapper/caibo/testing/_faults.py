@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
 
-from caibo.testing._contract import contract
-from caibo.testing._messages import Response, problem_document
+from caibo.testing._messages import Request, Response, problem_document
+from caibo.testing._queue import Fault, Queue
+from caibo.testing._quirks import Quirks
 
 _BODY_READ = {"before-body": 0.0, "mid-body": 0.5}
 
 
-@dataclass
-class Fault:
-    """One thing that goes wrong with the next matching request or requests."""
-
-    method: str | None
-    times: int
-    applies: bool
-    spoil: Callable[[Response], Response]
-    body_read: float = 1.0
-
-
-class Faults:
+class Faults(Quirks):
     """Let the gateway misbehave.
 
-    Faults that spoil a reply queue up: each request meets the first one that
-    matches its method, and one fault at most.
+    Faults that spoil a reply queue up: each request meets the first one that waits
+    for its like, and one fault at most.  Four arguments say which requests that are:
+    `method` and `id` (of the customer in the path) narrow them down, and each is
+    None for any; of those, `after` so many pass first, whatever else happens to
+    them, and then it happens `times` times, with `math.inf` always.
+
+    Example:
+        >>> from caibo.testing import FakeCaibo
+        >>> fake = FakeCaibo()
+        >>> fake.fail_next(500, method="PUT", id=7, after=2)  # the third write of 7
+        >>> fake.lose_response(times=2)  # the first two writes of anybody
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._faults: list[Fault] = []
-        self._refusals = 0
-        self._stale_reads = 0
-        self._before_write: dict[int, list[dict[str, object]]] = {}
-        self._after_write: dict[int, list[dict[str, object]]] = {}
-        self._normalisers: dict[str, Callable[[Any], object]] = {}
-        self._dropped: set[str] = set()
+        super().__init__()
+        self._faults = Queue()
+        self._refusals = Queue()
 
     def fail_next(
         self,
@@ -48,7 +41,9 @@ class Faults:
         headers: Mapping[str, str] | None = None,
         body: bytes | Mapping[str, object] = b"",
         method: str | None = None,
-        times: int = 1,
+        id: int | None = None,
+        after: int = 0,
+        times: float = 1,
         after_applying: bool = False,
     ) -> None:
         """Answer the next request with this status instead.
@@ -58,6 +53,8 @@ class Faults:
             headers: sent as they are; a Content-Length here may lie.
             body: bytes, or the members of a ProblemDetails object.
             method: only requests with this method.
+            id: only requests about this customer.
+            after: so many of these pass first.
             times: how many requests.
             after_applying: carry the request out first, as a gateway does that
                 fails after its commit.
@@ -79,7 +76,11 @@ class Faults:
             else problem_document(status, body)
         )
         reply = replace(reply, headers={**reply.headers, **(headers or {})})
-        self._queue(Fault(method, times, after_applying, lambda _: reply))
+
+        def fail(_: Request, __: Response) -> Response:
+            return reply
+
+        self._faults.add(Fault(method, id, after, times, after_applying, fail))
 
     def lose_response(
         self,
@@ -87,7 +88,9 @@ class Faults:
         *,
         at: Literal["before-body", "mid-body", "before-reply", "mid-reply"] = "before-reply",
         applied: bool = True,
-        times: int = 1,
+        id: int | None = None,
+        after: int = 0,
+        times: float = 1,
     ) -> None:
         """Lose the answer to the next request.
 
@@ -98,18 +101,23 @@ class Faults:
                 in the middle of the reply (both close it).
             applied: whether the gateway carried the request out; a request whose
                 body it never had is not.
+            id: only requests about this customer.
+            after: so many of these pass first.
             times: how many requests.
         """
         share = _BODY_READ.get(at, 1.0)
         spoil = _truncate if at == "mid-reply" else _close if share == 1 else _reset
-        self._queue(Fault(method, times, applied and share == 1, spoil, share))
+        applies = applied and share == 1
+        self._faults.add(Fault(method, id, after, times, applies, spoil, share))
 
     def garble_next(
         self,
         how: Literal["gzip", "truncated", "wrong-length"] = "gzip",
         *,
         method: str | None = None,
-        times: int = 1,
+        id: int | None = None,
+        after: int = 0,
+        times: float = 1,
     ) -> None:
         """Carry the next request out and spoil the bytes of its reply.
 
@@ -117,115 +125,89 @@ class Faults:
             how: "gzip" declares gzip and sends something else, "truncated" ends
                 before the declared length, "wrong-length" declares half of it.
             method: only requests with this method.
+            id: only requests about this customer.
+            after: so many of these pass first.
             times: how many requests.
         """
         spoil = {"gzip": _not_gzip, "truncated": _truncate, "wrong-length": _declare_half}[how]
-        self._queue(Fault(method, times, True, spoil))
+        self._faults.add(Fault(method, id, after, times, spoil=spoil))
 
-    def delay(self, seconds: float, method: str | None = None, *, times: int = 1) -> None:
+    def delay(
+        self,
+        seconds: float,
+        method: str | None = None,
+        *,
+        id: int | None = None,
+        after: int = 0,
+        times: float = 1,
+    ) -> None:
         """Carry the next request out and hold its reply back.
 
         Nothing waits in memory: a delay above the client's read timeout raises
-        `httpx.ReadTimeout` there at once, and a shorter one does nothing.
+        `httpx.ReadTimeout` there at once, and a shorter one does nothing, but that
+        either moves the `clock` of the gateway if it has one.
 
         Args:
             seconds: how long a server waits; leaving `serve()` ends it early.
             method: only requests with this method.
+            id: only requests about this customer.
+            after: so many of these pass first.
             times: how many requests.
         """
-        self._queue(Fault(method, times, True, lambda reply: replace(reply, delay=seconds)))
 
-    def refuse_connection(self, times: int = 1) -> None:
+        def hold(_: Request, reply: Response) -> Response:
+            return replace(reply, delay=seconds)
+
+        self._faults.add(Fault(method, id, after, times, spoil=hold))
+
+    def refuse_connection(
+        self,
+        times: float = 1,
+        *,
+        method: str | None = None,
+        id: int | None = None,
+        after: int = 0,
+    ) -> None:
         """Raise `httpx.ConnectError` for the next requests through `transport`.
 
         In memory only; such a request never arrives, so `requests` does not have it.
 
         Args:
             times: how many requests.
+            method: only requests with this method.
+            id: only requests about this customer.
+            after: so many of these pass first.
         """
-        with self._lock:
-            self._refusals += times
+        self._refusals.add(Fault(method, id, after, times))
 
-    def change_before_write(self, id: int, /, **fields: object) -> None:
-        """Let someone else change a customer between the next PUT's read and the PUT."""
-        with self._lock:
-            self._before_write.setdefault(id, []).append(fields)
-
-    def change_after_write(self, id: int, /, **fields: object) -> None:
-        """Let someone else change a customer right after the next PUT of it."""
-        with self._lock:
-            self._after_write.setdefault(id, []).append(fields)
-
-    def stale_reads(self, reads: int = 1) -> None:
-        """Answer the next reads with the version before the newest, as a lagging replica would.
-
-        Args:
-            reads: how many reads, of any customer.
-        """
-        with self._lock:
-            self._stale_reads += reads
-
-    def normalise(self, field: str, respell: Callable[[Any], object]) -> None:
-        """Store another spelling of a field from now on, in every PUT that sets it.
-
-        Args:
-            field: in snake_case or as on the wire.
-            respell: gets the decoded value, never None, and returns the one to store.
-        """
-        self._normalisers[contract().wire_name(field)] = respell
-
-    def drop_members(self, *names: str) -> None:
-        """Take these members from now on without storing them, as a gateway does not know them.
-
-        Args:
-            names: in snake_case or as on the wire.
-        """
-        self._dropped.update(map(contract().wire_name, names))
-
-    def take_fault(self, method: str) -> Fault | None:
+    def take_fault(self, method: str, id: int | None = None) -> Fault | None:
         """Take what is to go wrong with this request out of the queue."""
-        with self._lock:
-            for fault in self._faults:
-                if fault.method in (None, method):
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self._faults.remove(fault)
-                    return fault
-        return None
+        return self._faults.take(method, id)
 
-    def take_refusal(self) -> bool:
-        """Tell whether this connection is refused, and count it."""
-        with self._lock:
-            refused = self._refusals > 0
-            self._refusals -= refused
-        return refused
-
-    def _queue(self, fault: Fault) -> None:
-        if fault.times < 1:
-            raise ValueError(f"times counts requests from 1, not {fault.times}")
-        with self._lock:
-            self._faults.append(fault)
+    def take_refusal(self, method: str, id: int | None) -> bool:
+        """Tell whether the connection for this request is refused, and count it."""
+        return self._refusals.take(method, id) is not None
 
 
-def _close(reply: Response) -> Response:
+def _close(_: Request, reply: Response) -> Response:
     return replace(reply, lost="closed")
 
 
-def _reset(reply: Response) -> Response:
+def _reset(_: Request, reply: Response) -> Response:
     return replace(reply, lost="reset")
 
 
-def _truncate(reply: Response) -> Response:
+def _truncate(_: Request, reply: Response) -> Response:
     kept = reply.body[: len(reply.body) // 2]
     return _declaring(len(reply.body) + 2, replace(reply, body=kept))
 
 
-def _declare_half(reply: Response) -> Response:
+def _declare_half(_: Request, reply: Response) -> Response:
     body = reply.body or b'{"ok":true}'
     return _declaring(len(body) // 2, replace(reply, body=body))
 
 
-def _not_gzip(reply: Response) -> Response:
+def _not_gzip(_: Request, reply: Response) -> Response:
     headers = {**reply.headers, "Content-Encoding": "gzip"}
     return replace(reply, headers=headers, body=b"\x1f\x8b this is not gzip")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -61,6 +62,12 @@ class Request:
     def path(self) -> str:
         """The path alone, decoded."""
         return unquote(urlsplit(self.target).path)
+
+    @property
+    def customer_id(self) -> int | None:
+        """The customer that the path names, None if it names none."""
+        found = re.search(r"/customers/(-?[0-9]{1,19})$", self.path)
+        return None if found is None else int(found[1])
 
     @property
     def json(self) -> Any:

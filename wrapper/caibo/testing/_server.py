@@ -10,48 +10,25 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from caibo.testing._messages import Headers, Request, Response, phrase
-
-if TYPE_CHECKING:
-    from caibo.testing._gateway import FakeCaibo
+from caibo.testing._service import Service
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-@dataclass(frozen=True)
-class FakeServer:
-    """Name where a served gateway listens.
-
-    Attributes:
-        gateway: what it serves.
-        host: the loopback address.
-        port: the port that it got.
-    """
-
-    gateway: FakeCaibo
-    host: str
-    port: int
-
-    @property
-    def base_url(self) -> str:
-        """The base URL for a client, with the gateway's prefix."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{self.gateway.prefix}"
-
-
 @contextmanager
-def serve(gateway: FakeCaibo, host: str, port: int) -> Generator[FakeServer, None, None]:
-    """Serve a gateway until the context is left."""
+def serve(gateway: Service, host: str, port: int) -> Generator[tuple[str, int], None, None]:
+    """Serve a gateway until the context is left; give the address that it got."""
     listener = _Listener(gateway, loopback(host), port)
     loop = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
     loop.start()
     try:
-        yield FakeServer(gateway, listener.host, listener.server_address[1])
+        yield listener.host, listener.server_address[1]
     finally:
         listener.stop()
         loop.join()
@@ -75,7 +52,7 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = sys.platform != "win32"  # there it would share a port in use
     request_queue_size = 128
 
-    def __init__(self, gateway: FakeCaibo, host: str, port: int) -> None:
+    def __init__(self, gateway: Service, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.gateway = gateway
         self.host = host
@@ -131,16 +108,15 @@ class _Connection(BaseHTTPRequestHandler):
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             return self._send(Response(411, {"Connection": "close"}))
         gateway = self.server.gateway
-        fault = gateway.take_fault(self.command)
+        headers = Headers(self.headers.items())
+        request = Request(self.command, self.path, headers, connection=self.number)
+        fault = gateway.take_fault(request.method, request.customer_id)
         share = 1.0 if fault is None else fault.body_read
         body = self._read_body(int(int(length) * share), gateway.body_limit + 1)
         if body is None:
             self.close_connection = True
             return None
-        headers = Headers(self.headers.items())
-        request = Request(self.command, self.path, headers, body, self.number)
-        reply = gateway.answer(request, fault)
-        return self._deliver(reply)
+        return self._deliver(gateway.answer(replace(request, body=body), fault))
 
     def __getattr__(self, name: str) -> Any:
         # The base class looks for a `do_…` of the request's method, and answers 501 without one.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
 
 import httpx
 from anyio.lowlevel import checkpoint  # httpx brings anyio
 
 from caibo.testing._messages import Headers, Request, Response
-
-if TYPE_CHECKING:
-    from caibo.testing._gateway import FakeCaibo
+from caibo.testing._service import Service
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -21,32 +19,32 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     after it was carried out, as one on a socket does.
     """
 
-    def __init__(self, gateway: FakeCaibo) -> None:
+    def __init__(self, gateway: Service) -> None:
         self._gateway = gateway
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request of a sync client."""
-        return self._carry(request, request.read())
+        reply = self._ask(request, request.read())
+        if self._gateway.clock is not None:
+            self._gateway.clock.advance(min(reply.delay, _patience(request)))
+        return _delivered(reply, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request of an async client."""
         body = await request.aread()
         await checkpoint()
-        response = self._carry(request, body)
+        reply = self._ask(request, body)
         await checkpoint()
-        return response
+        if self._gateway.clock is not None and reply.delay > 0:
+            await self._gateway.clock.elapse(min(reply.delay, _patience(request)))
+        return _delivered(reply, request)
 
-    def _carry(self, request: httpx.Request, body: bytes) -> httpx.Response:
-        if self._gateway.take_refusal():
-            raise httpx.ConnectError("Connection refused", request=request)
+    def _ask(self, request: httpx.Request, body: bytes) -> Response:
         headers = Headers(request.headers.multi_items())
-        target = request.url.raw_path.decode("ascii")
-        reply = self._gateway.handle(Request(request.method, target, headers, body))
-        _lose(reply, request)
-        reply = reply.with_default("Content-Length", str(len(reply.body)))
-        declared = Headers(reply.headers.items())["Content-Length"]
-        stream = _Body(reply.body, declared, request)
-        return httpx.Response(reply.status, headers=reply.headers, stream=stream)
+        asked = Request(request.method, request.url.raw_path.decode("ascii"), headers, body)
+        if self._gateway.take_refusal(asked.method, asked.customer_id):
+            raise httpx.ConnectError("Connection refused", request=request)
+        return self._gateway.handle(asked)
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -73,13 +71,22 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield chunk
 
 
-def _lose(reply: Response, request: httpx.Request) -> None:
-    """Raise what httpx would, if this reply never arrives."""
+def _delivered(reply: Response, request: httpx.Request) -> httpx.Response:
+    """Return what httpx would of this reply, or raise it."""
     if reply.lost == "reset":
         raise httpx.ReadError("Connection reset by peer", request=request)
     if reply.lost == "closed":
         message = "Server disconnected without sending a response."
         raise httpx.RemoteProtocolError(message, request=request)
-    patience = request.extensions.get("timeout", {}).get("read")
-    if patience is not None and reply.delay > patience:
+    if reply.delay > _patience(request):
         raise httpx.ReadTimeout("The read operation timed out", request=request)
+    reply = reply.with_default("Content-Length", str(len(reply.body)))
+    declared = Headers(reply.headers.items())["Content-Length"]
+    stream = _Body(reply.body, declared, request)
+    return httpx.Response(reply.status, headers=reply.headers, stream=stream)
+
+
+def _patience(request: httpx.Request) -> float:
+    """Return how many seconds the client waits for a reply."""
+    patience: float | None = request.extensions.get("timeout", {}).get("read")
+    return math.inf if patience is None else patience

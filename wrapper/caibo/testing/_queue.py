@@ -1,0 +1,68 @@
+"""Which requests meet which fault: the one rule for everything that a test plans."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from caibo.testing._messages import Request, Response
+
+
+def _leave(request: Request, reply: Response) -> Response:
+    return reply
+
+
+@dataclass(eq=False)
+class Fault:
+    """One thing that goes wrong with requests, and which ones it meets."""
+
+    method: str | None
+    id: int | None
+    after: int
+    times: float
+    applies: bool = True
+    spoil: Callable[[Request, Response], Response] = _leave
+    body_read: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError(f"times counts requests from 1, not {self.times}")
+        if self.after < 0:
+            raise ValueError(f"after counts requests from 0, not {self.after}")
+
+    def meets(self, method: str, id: int | None) -> bool:
+        """Tell whether it waits for requests like this one."""
+        return self.method in (None, method) and self.id in (None, id)
+
+
+class Queue:
+    """Hold faults until their requests come."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault behind the others."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def take(self, method: str, id: int | None) -> Fault | None:
+        """Count this request for every fault that waits for its like, and take one that is due."""
+        due: Fault | None = None
+        with self._lock:
+            for fault in [fault for fault in self._faults if fault.meets(method, id)]:
+                if fault.after > 0:
+                    fault.after -= 1
+                elif due is None:
+                    due = fault
+                    fault.times -= 1
+                    if fault.times == 0:
+                        self._faults.remove(fault)
+        return due
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._faults.clear()

@@ -1,0 +1,151 @@
+"""What each request does: routes, reads, replacements and logins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC
+from itertools import count
+from typing import Literal
+
+from caibo._record.json_text import Members, decode, encode, join, split
+from caibo.testing._accounts import Accounts
+from caibo.testing._contract import contract, fits_int64
+from caibo.testing._faults import Faults
+from caibo.testing._messages import Request, Response, problem
+from caibo.testing._queue import Fault
+from caibo.testing._records import Version
+
+_CUSTOMER = re.compile(r"/customers/([^/]+)")
+_JSON = "application/json; charset=utf-8"
+
+
+class Service(Faults, Accounts):
+    """Carry requests out; `FakeCaibo` says how to reach this, and what the attributes mean."""
+
+    prefix = ""
+    has_read = True
+    no_read_status: Literal[404, 405] = 405
+    strict = False
+    returns_record = False
+    etags = False
+    body_limit = 1024 * 1024
+    on_request: Callable[[Request], object] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+        self._numbers = count(1)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request; an old one from `requests` is how a write arrives late, or twice."""
+        fault = self.take_fault(request.method, request.customer_id)
+        if fault is not None:
+            arrived = int(len(request.body) * fault.body_read)
+            request = replace(request, body=request.body[:arrived])
+        return self.answer(request, fault)
+
+    def answer(self, request: Request, fault: Fault | None) -> Response:
+        """Answer one request whose fault has been taken from the queue already."""
+        with self._lock:
+            request = replace(request, number=next(self._numbers))
+            self.requests.append(request)
+        if self.on_request is not None:
+            self.on_request(request)
+        with self._lock:
+            applies = fault is None or fault.applies
+            reply = self._route(request) if applies else Response(200)
+        reply = reply if fault is None else fault.spoil(request, reply)
+        if request.method == "HEAD" or reply.status in (204, 304):
+            reply = replace(reply, body=b"")
+        return reply.with_default("X-Request-Id", f"fake-{request.number:06}")
+
+    def _route(self, request: Request) -> Response:
+        path = request.path
+        if path == f"{self.prefix}/auth/login":
+            return self._login(request) if request.method == "POST" else _not_served("POST")
+        customer = _CUSTOMER.fullmatch(path.removeprefix(self.prefix))
+        if customer is None or not path.startswith(f"{self.prefix}/"):
+            return Response(404)
+        methods = {"GET": self._read, "PUT": self._replace}
+        if not self.has_read:
+            del methods["GET"]
+        if request.method not in methods:
+            status = self.no_read_status if request.method == "GET" else 405
+            return _not_served(*methods, status=status)
+        if not self._knows(request):
+            refusal = problem(401, request, "The credentials are missing, wrong or expired.")
+            return refusal.with_default("WWW-Authenticate", "Bearer")
+        id = customer[1]
+        if not re.fullmatch(r"-?[0-9]{1,19}", id) or not fits_int64(int(id)):
+            return problem(400, request, "Not an id.", {"id": [f"The value '{id}' is not valid."]})
+        return methods[request.method](request, int(id))
+
+    def _login(self, request: Request) -> Response:
+        sent = self._sent(request, ("application/json",))
+        if isinstance(sent, Response):
+            return sent
+        given = {name: decode(member.value) for name, member in sent.items()}
+        if given.get("email") != self.email or given.get("password") != self.password:
+            return problem(401, request, "Wrong e-mail or password.")
+        self.logins += 1
+        token = self.issue_token()
+        expires = self._tokens[token].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+        body = encode({"accessToken": token, "expireDate": expires}).encode()
+        return Response(200, {"Content-Type": _JSON}, body)
+
+    def _read(self, request: Request, id: int) -> Response:
+        record = self._records.get(id)
+        if record is None:
+            return problem(404, request, f"Customer {id} does not exist.")
+        version = record.newest if self._stale_reads.take("GET", id) is None else record.previous
+        headers = {"Content-Type": _JSON, **self._etag(version)}
+        return Response(200, headers, version.text.encode())
+
+    def _replace(self, request: Request, id: int) -> Response:
+        sent = self._sent(request, contract().media_types)
+        if isinstance(sent, Response):
+            return sent
+        errors = contract().refusals(sent, strict=self.strict)
+        if errors:
+            return problem(400, request, "The customer was refused.", errors)
+        record = self._records.get(id)
+        if record is None:
+            return problem(404, request, f"Customer {id} does not exist.")
+        for fields in self._before_write.pop(id, []):
+            self.change(id, **fields)
+        if self.etags and request.headers.get("If-Match", "*") not in ("*", record.newest.etag):
+            return problem(412, request, "The customer has changed since it was read.")
+        record.write(join(self._stored(sent, record.members())))
+        written = record.newest
+        for fields in self._after_write.pop(id, []):
+            self.change(id, **fields)
+        if not self.returns_record:
+            return Response(200, self._etag(written))
+        headers = {"Content-Type": _JSON, **self._etag(written)}
+        return Response(200, headers, written.text.encode())
+
+    def _sent(self, request: Request, media_types: tuple[str, ...]) -> Members | Response:
+        """Return the members of a JSON body, or the refusal of it."""
+        if len(request.body) > self.body_limit:
+            return problem(413, request, f"The body has more than {self.body_limit} bytes.")
+        media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type not in media_types:
+            return problem(415, request, f"Send one of: {', '.join(media_types)}.")
+        try:
+            text = request.body.decode()
+            if not text.strip():
+                message = "A non-empty request body is required."
+                return problem(400, request, message, {"": [message]})
+            return split(text)
+        except ValueError:
+            message = "The body is not one JSON object in UTF-8."
+            return problem(400, request, message, {"$": [message]})
+
+    def _etag(self, version: Version) -> dict[str, str]:
+        return {"ETag": version.etag} if self.etags else {}
+
+
+def _not_served(*methods: str, status: int = 405) -> Response:
+    return Response(status, {"Allow": ", ".join(methods)})
