@@ -52,7 +52,7 @@ def test_the_async_client_reaches_the_gateway(
     assert fake_caibo.document(id)["email"] == "new@example.com"
 
 
-@pytest.mark.parametrize("module", ["_clock", "_faults", "_gateway"])
+@pytest.mark.parametrize("module", ["_answers", "_cache", "_clock", "_faults", "_gateway"])
 def test_the_examples_run(module: str) -> None:
     """Those in docstrings, as they are printed there."""
     results = doctest.testmod(import_module(f"caibo.testing.{module}"))

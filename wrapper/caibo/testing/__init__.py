@@ -13,6 +13,7 @@ real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has
 pytest fixtures.
 """
 
+from caibo.testing._cache import Cache as Cache
 from caibo.testing._clock import Clock as Clock
 from caibo.testing._gateway import FakeCaibo as FakeCaibo
 from caibo.testing._gateway import FakeServer as FakeServer
@@ -20,4 +21,4 @@ from caibo.testing._messages import Headers as Headers
 from caibo.testing._messages import Request as Request
 from caibo.testing._messages import Response as Response
 
-__all__ = ["Clock", "FakeCaibo", "FakeServer", "Headers", "Request", "Response"]
+__all__ = ["Cache", "Clock", "FakeCaibo", "FakeServer", "Headers", "Request", "Response"]

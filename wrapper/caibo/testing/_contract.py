@@ -34,10 +34,13 @@ class Contract:
         camel = re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
         return camel if camel in self.properties else name
 
-    def refusals(self, sent: Members, *, strict: bool) -> dict[str, list[str]]:
+    def refusals(
+        self, sent: Members, *, strict: bool, refuses_read_only: bool = False
+    ) -> dict[str, list[str]]:
         """Return what ASP.NET would answer in `errors`, empty for a body that is taken.
 
-        Members that the server owns are not looked at, because it ignores them.
+        Members that the server owns are not looked at, because it ignores them, unless
+        it refuses them.
         """
         errors = {
             _pascal(name): [f"The {_pascal(name)} field is required."]
@@ -47,7 +50,10 @@ class Contract:
             if name not in self.properties:
                 if strict:
                     errors[f"$.{name}"] = [f"The JSON property '{name}' could not be mapped."]
-            elif not self.server_owned(name):
+            elif self.server_owned(name):
+                if refuses_read_only:
+                    errors[_pascal(name)] = [f"The {_pascal(name)} field is read-only."]
+            else:
                 for key, message in _broken(name, member.value, self.properties[name]):
                     errors.setdefault(key, []).append(message)
         return errors

@@ -1,19 +1,18 @@
-"""What can go wrong, one method for each; `FakeCaibo` inherits them."""
+"""What can go wrong on the way, one method for each; `FakeCaibo` inherits them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from caibo.testing._messages import Request, Response, problem_document
+from caibo.testing._answers import Answers
+from caibo.testing._messages import Request, Response
 from caibo.testing._queue import Fault, Queue
-from caibo.testing._quirks import Quirks
 
 _BODY_READ = {"before-body": 0.0, "mid-body": 0.5}
 
 
-class Faults(Quirks):
+class Faults(Answers):
     """Let the gateway misbehave.
 
     Faults that spoil a reply queue up: each request meets the first one that waits
@@ -31,56 +30,7 @@ class Faults(Quirks):
 
     def __init__(self) -> None:
         super().__init__()
-        self._faults = Queue()
         self._refusals = Queue()
-
-    def fail_next(
-        self,
-        status: int,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | Mapping[str, object] = b"",
-        method: str | None = None,
-        id: int | None = None,
-        after: int = 0,
-        times: float = 1,
-        after_applying: bool = False,
-    ) -> None:
-        """Answer the next request with this status instead.
-
-        Args:
-            status: 200 to 999.
-            headers: sent as they are; a Content-Length here may lie.
-            body: bytes, or the members of a ProblemDetails object.
-            method: only requests with this method.
-            id: only requests about this customer.
-            after: so many of these pass first.
-            times: how many requests.
-            after_applying: carry the request out first, as a gateway does that
-                fails after its commit.
-
-        Example:
-            >>> import httpx
-            >>> from caibo.testing import FakeCaibo
-            >>> fake = FakeCaibo()
-            >>> fake.fail_next(503, headers={"Retry-After": "1"})
-            >>> with httpx.Client(transport=fake.transport) as client:
-            ...     client.get(f"{fake.base_url}/customers/1").status_code
-            503
-        """
-        if not 200 <= status <= 999:
-            raise ValueError(f"a final status has three digits from 200, not {status}")
-        reply = (
-            Response(status, body=body)
-            if isinstance(body, bytes)
-            else problem_document(status, body)
-        )
-        reply = replace(reply, headers={**reply.headers, **(headers or {})})
-
-        def fail(_: Request, __: Response) -> Response:
-            return reply
-
-        self._faults.add(Fault(method, id, after, times, after_applying, fail))
 
     def lose_response(
         self,

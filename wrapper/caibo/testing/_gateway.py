@@ -40,7 +40,8 @@ class FakeCaibo(Service):
 
     The vendor documents the PUT and the login.  That there is a GET, what clears a
     member, who owns which member, ETags, the look of errors and the limit on bodies
-    are assumptions; each has a switch below or a fault that turns it round.
+    are assumptions; each has a switch below or a fault that turns it round.  Every
+    switch may be turned at any time.
 
     Attributes:
         api_key: what `X-API-Key` must be.
@@ -54,12 +55,29 @@ class FakeCaibo(Service):
         prefix: the path under which the gateway lives, such as ``/ipg/2.0.0``.
         has_read: False for a deployment without `GET /customers/{id}`.
         no_read_status: what such a deployment answers, 405 or 404.
-        strict: True refuses members outside the contract, as the vendor's own
-            `additionalProperties: false` says.
         returns_record: True answers a PUT with the record, False with no body.
         drop_omitted: True takes an omitted optional member out of the record
             instead of setting it to null.
+        keeps_omitted: True lets what a PUT leaves out stay as it is, as the vendor's
+            page says and its contract does not.
+        refuses_read_only: True answers 400 to a PUT with a member that the server
+            owns, instead of ignoring it.
+        strict: True refuses members outside the contract, as the vendor's own
+            `additionalProperties: false` says.
+        unknown_members: what becomes of members outside the contract: "stored" as
+            they are sent; "dropped", taken in a PUT and lost; "kept" as they are,
+            whatever a PUT says.  With `strict`, "kept" is a gateway that shows more
+            than it takes.
+        casing: "camel", "pascal" or "upper" is how names are shown, from then on a
+            PUT may spell them in any case; None shows them as they are stored, and
+            takes them as the contract spells them.
+        id_as_string: True shows ids as strings.
+        decimals_as_strings: True shows numbers with decimals as strings.
         etags: True sends `ETag` with a record and honours `If-Match`.
+        ignores_if_match: True takes a PUT whatever its `If-Match` says, as a
+            framework that only adds tags to reads.
+        requires_if_match: True answers 428 to a PUT without `If-Match`.
+        cache: a `Cache` in front of the gateway, or None.
         body_limit: bytes that a request body may have.
         on_request: called with each request before it is carried out, outside
             any lock, so it may use the gateway itself.

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from caibo._record.json_text import decode, encode
 
+JSON = "application/json; charset=utf-8"
 _SECRETS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 _SECTIONS = {400: "6.5.1", 403: "6.5.3", 404: "6.5.4", 413: "6.5.11", 415: "6.5.13"}
 
@@ -102,6 +103,19 @@ class Response:
         if name.lower() in map(str.lower, self.headers):
             return self
         return replace(self, headers={**self.headers, name: value})
+
+    def with_body(self, body: object) -> Response:
+        """Return this reply with other bytes, or with JSON, and no word about what bytes are."""
+        kept = {n: text for n, text in self.headers.items() if n.lower() != "content-type"}
+        if isinstance(body, bytes):
+            return replace(self, headers=kept, body=body)
+        return replace(self, headers={**kept, "Content-Type": JSON}, body=encode(body).encode())
+
+    def with_headers(self, headers: Mapping[str, str]) -> Response:
+        """Return this reply with these headers, in the place of any of the same names."""
+        names = set(map(str.lower, headers))
+        kept = {name: text for name, text in self.headers.items() if name.lower() not in names}
+        return replace(self, headers={**kept, **headers})
 
 
 def problem(

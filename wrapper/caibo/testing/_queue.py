@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from caibo.testing._messages import Request, Response
 
 
-def _leave(request: Request, reply: Response) -> Response:
-    return reply
-
-
 @dataclass(eq=False)
 class Fault:
     """One thing that goes wrong with requests, and which ones it meets."""
@@ -22,7 +18,7 @@ class Fault:
     after: int
     times: float
     applies: bool = True
-    spoil: Callable[[Request, Response], Response] = _leave
+    spoil: Callable[[Request, Response], Response] = lambda request, reply: reply
     body_read: float = 1.0
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from caibo._record.json_text import Member, Members, decode, encode
 from caibo.testing._contract import contract
@@ -15,13 +15,15 @@ class Quirks(Store):
     """Treat records as some gateway may; `FakeCaibo` inherits the methods."""
 
     drop_omitted = False
+    keeps_omitted = False
+    unknown_members: Literal["stored", "dropped", "kept"] = "stored"
 
     def __init__(self) -> None:
         super().__init__()
         self._stale_reads = Queue()
         self._before_write: dict[int, list[dict[str, object]]] = {}
         self._after_write: dict[int, list[dict[str, object]]] = {}
-        self._normalisers: dict[str, Callable[[Any], object]] = {}
+        self._normalisers: dict[str, tuple[Callable[[Any], object], bool]] = {}
         self._dropped: set[str] = set()
 
     def change_before_write(self, id: int, /, **fields: object) -> None:
@@ -44,14 +46,17 @@ class Quirks(Store):
         """
         self._stale_reads.add(Fault("GET", id, after, reads))
 
-    def normalise(self, field: str, respell: Callable[[Any], object]) -> None:
+    def normalise(
+        self, field: str, respell: Callable[[Any], object], *, nulls: bool = False
+    ) -> None:
         """Store another spelling of a field from now on, in every PUT that sets it.
 
         Args:
             field: in snake_case or as on the wire.
-            respell: gets the decoded value, never None, and returns the one to store.
+            respell: gets the decoded value and returns the one to store.
+            nulls: True lets it have None, too, which else stays None.
         """
-        self._normalisers[contract().wire_name(field)] = respell
+        self._normalisers[contract().wire_name(field)] = (respell, nulls)
 
     def drop_members(self, *names: str) -> None:
         """Take these members from now on without storing them, as a gateway does not know them.
@@ -65,19 +70,29 @@ class Quirks(Store):
         """Return what a PUT of `sent` leaves of a record that had `kept`."""
         stored: Members = {}
         for name, member in sent.items():
-            if contract().server_owned(name):
+            if self._owns(name):
                 stored.update({name: kept[name]} if name in kept else {})
-            elif name not in self._dropped:
+            elif not self._drops(name):
                 stored[name] = self._respelt(name, member)
         for name, member in kept.items():
-            if contract().server_owned(name):
+            if self._owns(name):
                 stored[name] = member
+            elif self.keeps_omitted:
+                stored.setdefault(name, member)
             elif name in contract().properties and not self.drop_omitted:
                 stored.setdefault(name, member._replace(value="null"))
         return stored
 
+    def _owns(self, name: str) -> bool:
+        unknown = name not in contract().properties
+        return contract().server_owned(name) or (unknown and self.unknown_members == "kept")
+
+    def _drops(self, name: str) -> bool:
+        unknown = name not in contract().properties
+        return name in self._dropped or (unknown and self.unknown_members == "dropped")
+
     def _respelt(self, name: str, member: Member) -> Member:
-        respell = self._normalisers.get(name)
-        if respell is None or member.value == "null":
+        respell, nulls = self._normalisers.get(name, (None, False))
+        if respell is None or (member.value == "null" and not nulls):
             return member
         return member._replace(value=encode(respell(decode(member.value))))

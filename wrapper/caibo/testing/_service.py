@@ -11,14 +11,14 @@ from typing import Literal
 
 from caibo._record.json_text import Members, decode, encode, join, split
 from caibo.testing._accounts import Accounts
+from caibo.testing._cache import Cache
 from caibo.testing._contract import contract, fits_int64
 from caibo.testing._faults import Faults
-from caibo.testing._messages import Request, Response, problem
+from caibo.testing._messages import JSON, Request, Response, problem
 from caibo.testing._queue import Fault
 from caibo.testing._records import Version
 
 _CUSTOMER = re.compile(r"/customers/([^/]+)")
-_JSON = "application/json; charset=utf-8"
 
 
 class Service(Faults, Accounts):
@@ -29,7 +29,11 @@ class Service(Faults, Accounts):
     no_read_status: Literal[404, 405] = 405
     strict = False
     returns_record = False
+    refuses_read_only = False
     etags = False
+    ignores_if_match = False
+    requires_if_match = False
+    cache: Cache | None = None
     body_limit = 1024 * 1024
     on_request: Callable[[Request], object] | None = None
 
@@ -55,11 +59,16 @@ class Service(Faults, Accounts):
             self.on_request(request)
         with self._lock:
             applies = fault is None or fault.applies
-            reply = self._route(request) if applies else Response(200)
+            reply = self._carry_out(request) if applies else Response(200)
         reply = reply if fault is None else fault.spoil(request, reply)
         if request.method == "HEAD" or reply.status in (204, 304):
             reply = replace(reply, body=b"")
         return reply.with_default("X-Request-Id", f"fake-{request.number:06}")
+
+    def _carry_out(self, request: Request) -> Response:
+        if self.cache is None:
+            return self._route(request)
+        return self.cache.carry(request, self._route)
 
     def _route(self, request: Request) -> Response:
         path = request.path
@@ -93,38 +102,52 @@ class Service(Faults, Accounts):
         token = self.issue_token()
         expires = self._tokens[token].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
         body = encode({"accessToken": token, "expireDate": expires}).encode()
-        return Response(200, {"Content-Type": _JSON}, body)
+        return Response(200, {"Content-Type": JSON}, body)
 
     def _read(self, request: Request, id: int) -> Response:
         record = self._records.get(id)
         if record is None:
             return problem(404, request, f"Customer {id} does not exist.")
         version = record.newest if self._stale_reads.take("GET", id) is None else record.previous
-        headers = {"Content-Type": _JSON, **self._etag(version)}
-        return Response(200, headers, version.text.encode())
+        return self._record_reply(version)
 
     def _replace(self, request: Request, id: int) -> Response:
         sent = self._sent(request, contract().media_types)
         if isinstance(sent, Response):
             return sent
-        errors = contract().refusals(sent, strict=self.strict)
+        record = self._records.get(id)
+        kept = {} if record is None else self._understood(record.members(), {})
+        sent = self._understood(sent, kept)
+        errors = contract().refusals(
+            sent, strict=self.strict, refuses_read_only=self.refuses_read_only
+        )
         if errors:
             return problem(400, request, "The customer was refused.", errors)
-        record = self._records.get(id)
         if record is None:
             return problem(404, request, f"Customer {id} does not exist.")
         for fields in self._before_write.pop(id, []):
             self.change(id, **fields)
-        if self.etags and request.headers.get("If-Match", "*") not in ("*", record.newest.etag):
-            return problem(412, request, "The customer has changed since it was read.")
-        record.write(join(self._stored(sent, record.members())))
+        refusal = self._precondition(request, record.newest)
+        if refusal is not None:
+            return refusal
+        kept = self._understood(record.members(), {})
+        record.write(join(self._stored(sent, kept)))
         written = record.newest
         for fields in self._after_write.pop(id, []):
             self.change(id, **fields)
         if not self.returns_record:
             return Response(200, self._etag(written))
-        headers = {"Content-Type": _JSON, **self._etag(written)}
-        return Response(200, headers, written.text.encode())
+        return self._record_reply(written)
+
+    def _precondition(self, request: Request, newest: Version) -> Response | None:
+        """Return the refusal of a write that is not about this version."""
+        tag = request.headers.get("If-Match")
+        if tag is None and self.requires_if_match:
+            return problem(428, request, "Send If-Match with the ETag of the customer.")
+        heeded = self.etags and not self.ignores_if_match
+        if heeded and tag not in (None, "*", newest.etag):
+            return problem(412, request, "The customer has changed since it was read.")
+        return None
 
     def _sent(self, request: Request, media_types: tuple[str, ...]) -> Members | Response:
         """Return the members of a JSON body, or the refusal of it."""
@@ -142,6 +165,10 @@ class Service(Faults, Accounts):
         except ValueError:
             message = "The body is not one JSON object in UTF-8."
             return problem(400, request, message, {"$": [message]})
+
+    def _record_reply(self, version: Version) -> Response:
+        headers = {"Content-Type": JSON, **self._etag(version)}
+        return Response(200, headers, self._shown(version.text).encode())
 
     def _etag(self, version: Version) -> dict[str, str]:
         return {"ETag": version.etag} if self.etags else {}

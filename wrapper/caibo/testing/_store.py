@@ -10,9 +10,10 @@ from typing import Any
 from caibo._record.json_text import Member, decode, encode, join
 from caibo.testing._contract import contract
 from caibo.testing._records import SAMPLE, Record
+from caibo.testing._shapes import Shapes
 
 
-class Store:
+class Store(Shapes):
     """Hold customers; `FakeCaibo` inherits the methods."""
 
     def __init__(self) -> None:
@@ -75,7 +76,7 @@ class Store:
     def raw(self, id: int) -> bytes:
         """Return the bytes of a customer, as a read would."""
         with self._lock:
-            return self._record(id).newest.text.encode()
+            return self._shown(self._record(id).newest.text).encode()
 
     def document(self, id: int) -> dict[str, Any]:
         """Return a customer decoded; numbers that are no integers come as `Decimal`."""
