@@ -146,10 +146,11 @@ def build(session: nox.Session) -> None:
 
 
 def check_wheel(session: nox.Session) -> None:
-    """Stop at a wheel that lacks a package, its types or the contract, or has more than them."""
+    """Stop at a wheel that lacks a package, its types or its data, or has more than them."""
     with zipfile.ZipFile(wheel()) as archive:
         names = set(archive.namelist())
-    for name in ["caibo/py.typed", "caibo_api/py.typed", "caibo_api/openapi.json"]:
+    data = [f"caibo_api/{name}" for name in ("py.typed", "openapi.json", "assumptions.json")]
+    for name in ["caibo/py.typed", *data]:
         if name not in names:
             session.error(f"the wheel lacks {name}")
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}

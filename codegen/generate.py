@@ -1,7 +1,7 @@
-"""Generate `generated/caibo_api` from the vendor's contract and our overlay.
+"""Generate `generated/caibo_api` from the vendor's contract, our overlay and our assumptions.
 
-    nox -s generate             replace the package
-    nox -s generate -- check    only say whether it is what would be generated
+    nox -s generate             replace the package, and the README's table of assumptions
+    nox -s generate -- check    only say whether they are what would be generated
 
 The package is made in a temporary folder and swapped in at the end, so a run
 that fails leaves the old one as it was.
@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import assumptions
 from documents import DocumentError, load
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_jsonpath
@@ -33,12 +34,13 @@ from openapi_python_client.config import ClassOverride, ConfigFile
 from openapi_spec_validator import validate
 
 PACKAGE = Path("generated", "caibo_api")
-LABELS = ("contradiction", "assumption", "documented elsewhere")
+README = "README.md"
 ACTIONS = [
     {"target", "description", "x-label", "update"},
     {"target", "description", "x-label", "update", "x-replaces"},
     {"target", "description", "x-label", "remove"},
 ]
+ASSUMPTIONS = "assumptions.json"
 DECISION = 4
 BODY = "application/json"
 LONGEST = 60
@@ -84,8 +86,10 @@ def write(root: Path) -> None:
     target = root / PACKAGE
     with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as scratch:
         made = generate(root, Path(scratch))
+        page = readme(root)
         target.parent.mkdir(exist_ok=True)
         _swap(target, made, Path(scratch, "replaced"))
+    (root / README).write_bytes(page)
     print(f"generated {PACKAGE}: {len(files(target))} files")
 
 
@@ -110,10 +114,13 @@ def check(root: Path) -> int:
     for path in differing:
         state = "differs" if path in expected and path in found else "is missing"
         print(f"{PACKAGE / path} {state if path in expected else 'is not generated'}")
+    if readme(root) != (root / README).read_bytes():
+        differing.append(README)
+        print(f"{README}: the table of assumptions differs")
     if differing:
         print("Run `nox -s generate` and commit what it makes.")
         return 1
-    print(f"{PACKAGE} is what the contract and the overlay give")
+    print(f"{PACKAGE} is what the contract, the overlay and the assumptions give")
     return 0
 
 
@@ -129,6 +136,7 @@ def files(package: Path) -> dict[str, bytes]:
 def generate(root: Path, scratch: Path) -> Path:
     """Make the package in `scratch` and return its folder."""
     contract = effective_contract(root)
+    (scratch / ASSUMPTIONS).write_text(assumptions.packaged(assumed(root)), "utf-8")
     text = json.dumps(contract, indent=2, ensure_ascii=False) + "\n"
     source = scratch / "openapi.json"
     source.write_text(text, "utf-8")
@@ -137,8 +145,33 @@ def generate(root: Path, scratch: Path) -> Path:
     for module in package.rglob("*.py"):
         module.write_text(BANNER + module.read_text("utf-8"), "utf-8")
     (package / "py.typed").touch()
-    shutil.copy(source, package / "openapi.json")
+    for name in (source.name, ASSUMPTIONS):
+        shutil.copy(scratch / name, package / name)
     return package
+
+
+def readme(root: Path) -> bytes:
+    """Return the README with the table of what is assumed."""
+    try:
+        page = assumptions.renewed((root / README).read_bytes().decode(), assumed(root))
+    except OSError as error:
+        raise GenerationError(f"{root / README}: {error.strerror}") from error
+    except ValueError as error:
+        raise GenerationError(f"{README} {error}") from error
+    return page.encode()
+
+
+def assumed(root: Path) -> list[dict[str, Any]]:
+    """Return our assumptions, held against the overlay.
+
+    Raises:
+        GenerationError: An entry is wrong, or one is missing; it says what to write.
+    """
+    entries: list[dict[str, Any]] = _read(root / assumptions.SOURCE)
+    actions = _load(root / "codegen" / "overlay.yaml").get("actions", [])
+    if wrong := list(assumptions.problems(entries, actions)):
+        raise GenerationError("\n".join(["the assumptions do not fit the overlay:", *wrong]))
+    return entries
 
 
 def effective_contract(root: Path) -> dict[str, Any]:
@@ -168,10 +201,10 @@ def effective_contract(root: Path) -> dict[str, Any]:
 def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> Iterator[str]:
     """Refuse an action that is wrong; ask about one that does not fit the contract."""
     target = str(action.get("target"))
-    if not action.get("description") or action.get("x-label") not in LABELS:
+    if not action.get("description") or action.get("x-label") not in assumptions.LABELS:
         raise GenerationError(
             f"overlay action {target!r} needs a `description` with its reason and an `x-label`, "
-            f"one of {', '.join(LABELS)}"
+            f"one of {', '.join(assumptions.LABELS)}"
         )
     maps = [action[key] for key in ("update", "x-replaces") if key in action]
     if action.keys() not in ACTIONS or not all(isinstance(value, dict) for value in maps):
@@ -235,7 +268,7 @@ def sound_alarm(contract: Mapping[str, Any]) -> Iterator[str]:
                 "Add an action to codegen/overlay.yaml with target "
                 f"$.components.schemas.Client.properties.{match.path} and "
                 "`update: {readOnly: false}` (writable) or `{readOnly: true}` (server-owned), "
-                "with its reason and label."
+                f"with its reason and label, and name it in {assumptions.SOURCE}."
             )
     for match in parse_jsonpath("$.paths.*.*.requestBody.content").find(contract):
         if list(match.value) != [BODY]:
@@ -243,7 +276,7 @@ def sound_alarm(contract: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"- {match.full_path} has {', '.join(match.value)}: the client sends {BODY} and "
                 "nothing else. Add an action to codegen/overlay.yaml that removes what is not "
-                "to be sent, with its reason and label."
+                f"to be sent, with its reason and label, and name it in {assumptions.SOURCE}."
             )
 
 
@@ -281,15 +314,19 @@ def _run_generator(source: Path, config: Path, package: Path) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    loaded = _read(path)
+    if not isinstance(loaded, dict):
+        raise GenerationError(f"{path.name} holds no mapping")
+    return loaded
+
+
+def _read(path: Path) -> Any:
     try:
-        loaded = load(path.read_text("utf-8"))
+        return load(path.read_text("utf-8"))
     except DocumentError as error:
         raise GenerationError(f"{path.name} is {error}") from error
     except OSError as error:
         raise GenerationError(f"{path}: {error.strerror}") from error
-    if not isinstance(loaded, dict):
-        raise GenerationError(f"{path.name} holds no mapping")
-    return loaded
 
 
 if __name__ == "__main__":

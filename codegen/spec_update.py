@@ -53,6 +53,7 @@ NO_DECISION = (
     "the vendor documents none of our assumptions.\n"
 )
 OVERLAY = "codegen/overlay.yaml"
+ASSUMPTIONS = "codegen/assumptions.yaml"
 # The parameters of a test may hold anything; its reason comes after them.
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)(?:\[.*\])?(?: - (.*))?$", re.MULTILINE)
 SHOWN = 25  # tests, which one limit that shrinks can make fail by hundreds
@@ -185,9 +186,10 @@ def _compare(root: Path, *command: str) -> tuple[bool, str]:
 
 
 def _decisions(root: Path) -> str:
-    """Show what whoever runs this has decided in the overlay, and not committed yet."""
-    made = git(root, "diff", "HEAD", "--", OVERLAY)
-    return f"Made in `{OVERLAY}`:\n\n{_fenced(made)}" if made else NO_DECISION
+    """Show what whoever runs this has decided, and not committed yet."""
+    made = git(root, "diff", "HEAD", "--", OVERLAY, ASSUMPTIONS)
+    files = f"`{OVERLAY}` and `{ASSUMPTIONS}`"
+    return f"Made in {files}:\n\n{_fenced(made)}" if made else NO_DECISION
 
 
 def _failed_tests(root: Path, tests: Sequence[str]) -> str | None:
@@ -280,7 +282,7 @@ def _decision(fetched: str, said: str) -> str:
     return (
         f"`nox -s generate` stops at the vendor's new contract:\n\n{_fenced(said)}\n"
         f"What has changed:\n\n{_fenced(fetched)}\n"
-        "To go on: write the decision into `codegen/overlay.yaml`, then run "
+        f"To go on: write the decision into `{OVERLAY}` and `{ASSUMPTIONS}`, then run "
         "`nox -s spec_update -- SOURCE…`. It leaves the new contract, the code and the text for "
         "the pull request, in which it says what the tests still ask for.\n"
     )

@@ -20,7 +20,8 @@ Edit = Callable[[str, str, str], None]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what the generator reads and of what it made."""
-    shutil.copy(ROOT / "openapi.yaml", tmp_path)
+    for name in ("openapi.yaml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "codegen", tmp_path / "codegen")
     shutil.copytree(ROOT / generate.PACKAGE, tmp_path / generate.PACKAGE)
     return tmp_path
@@ -124,7 +125,9 @@ def test_a_swap_that_fails_brings_the_old_package_back(
     assert made(project) == before
 
 
-@pytest.mark.parametrize("name", ["client.py", "openapi.json", "models/customer.py"])
+@pytest.mark.parametrize(
+    "name", ["client.py", "openapi.json", "assumptions.json", "models/customer.py"]
+)
 def test_check_finds_an_edit_by_hand(
     project: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,7 +184,7 @@ def test_a_new_field_stops_until_somebody_rules_on_it(
 
 
 def test_a_field_with_a_ruling_reaches_the_model(project: Path, edit: Edit) -> None:
-    """One overlay action is all that a new field needs to be generated."""
+    """An overlay action and its assumption are all that a new field needs to be generated."""
     edit(
         "openapi.yaml",
         "        phone:\n",
@@ -192,6 +195,11 @@ def test_a_field_with_a_ruling_reaches_the_model(project: Path, edit: Edit) -> N
             "  - target: $.components.schemas.Client.properties.vatNumber\n"
             "    description: a test\n    x-label: assumption\n"
             "    update: {readOnly: false}\n"
+        )
+    with (project / "codegen" / "assumptions.yaml").open("a") as entries:
+        entries.write(
+            "- id: vat-number\n  says: callers set `vatNumber`\n  label: assumption\n"
+            "  touches: [$.components.schemas.Client.properties.vatNumber]\n"
         )
 
     assert run(project) == 0
@@ -492,14 +500,24 @@ def test_a_status_may_come_unquoted(project: Path, edit: Edit) -> None:
     assert run(project, "check") == 0
 
 
-@pytest.mark.parametrize("name", ["openapi.yaml", "codegen/overlay.yaml", "codegen/config.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openapi.yaml",
+        "codegen/overlay.yaml",
+        "codegen/config.yaml",
+        "codegen/assumptions.yaml",
+        "README.md",
+    ],
+)
+@pytest.mark.parametrize("mode", ["write", "check"])
 def test_a_missing_file_is_named(
-    project: Path, name: str, capsys: pytest.CaptureFixture[str]
+    project: Path, name: str, mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder that is none of this project is no traceback."""
     (project / name).unlink()
 
-    assert run(project) == 1
+    assert run(project, mode) == 1
 
     assert f"{project / name}: No such file" in capsys.readouterr().err
 

@@ -34,6 +34,12 @@ RULING = """\
       readOnly: false
       nullable: true
 """
+ENTRY = """\
+- id: vat-number
+  says: callers set `vatNumber`
+  label: documented elsewhere
+  touches: [$.components.schemas.Client.properties.vatNumber]
+"""
 
 
 @dataclass
@@ -145,8 +151,9 @@ def test_a_new_field_waits_for_its_ruling(vendor: Vendor) -> None:
 def test_a_ruling_brings_a_new_field_to_the_callers(vendor: Vendor) -> None:
     """With it the update goes through, and the tests name the lines that are written by hand."""
     vendor.change("        phone:\n", f"{NEW_FIELD}        phone:\n")
-    with (vendor.project / "codegen" / "overlay.yaml").open("a") as overlay:
-        overlay.write(RULING)
+    for name, decided in [("overlay.yaml", RULING), ("assumptions.yaml", ENTRY)]:
+        with (vendor.project / "codegen" / name).open("a") as file:
+            file.write(decided)
 
     assert vendor.update() == 0
 
@@ -154,6 +161,7 @@ def test_a_ruling_brings_a_new_field_to_the_callers(vendor: Vendor) -> None:
     body = vendor.said("body.md")
     assert "CustomerChanges lacks a line for `vat_number`" in body
     assert "+  - target: $.components.schemas.Client.properties.vatNumber" in body
+    assert "+  says: callers set `vatNumber`" in body
     assert "vatNumber" in vendor.fields()
     assert accepts(vendor.project, "vat_number='DE1'")
 
@@ -188,7 +196,9 @@ def test_a_field_that_is_removed_is_asked_for(vendor: Vendor) -> None:
 
 
 def remove_ruling(project: Path, field: str) -> None:
-    """Take the actions on a field out of the overlay."""
+    """Take the actions on a field out of the overlay, and out of what is assumed."""
+    named = f"    - $.components.schemas.Client.properties.{field}\n"
+    replace(project / "codegen" / "assumptions.yaml", named, "")
     path = project / "codegen" / "overlay.yaml"
     head, *actions = path.read_text().split("  - target: ")
     kept = [action for action in actions if f".{field}\n" not in action]
