@@ -23,6 +23,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
+CONGRUENCE = "tests/independent/test_congruence.py"
 WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
@@ -315,13 +316,13 @@ def simulation(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def prism(session: nox.Session) -> None:
-    """Send the client's requests to Prism, which validates them against the contract."""
+    """Send the client's requests to Prism, which validates them, and compare it with the fake."""
     commands = npm_install(session, PRISM)
     if commands is None:
         session.skip("Prism is installed with npm, which is not on this machine")
     install_wheel(session, *group("test"))
     session.run(
-        *("pytest", "tests/independent/test_prism.py", *session.posargs),
+        *("pytest", CONGRUENCE, "tests/independent/test_prism.py", *session.posargs),
         env={"PRISM": str(commands / "prism")},
     )
 
@@ -335,9 +336,9 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def connexion(session: nox.Session) -> None:
-    """Send the client's requests to a server that Connexion makes of the contract."""
+    """Send the client's requests to a server made by Connexion, and compare it with the fake."""
     install_wheel(session, *group("test"), *group("connexion"))
-    session.run("pytest", "tests/independent/test_connexion.py", *session.posargs)
+    session.run("pytest", CONGRUENCE, "tests/independent/test_connexion.py", *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])

@@ -7,102 +7,29 @@ handlers that keep a record.  `nox -s connexion` installs it.
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 import pytest
+import servers
 from faces import Connect, Face
+from servers import EMAIL, KEY, PASSWORD, Handlers
 
 import caibo
 
-connexion: Any = pytest.importorskip("connexion", reason="nox -s connexion installs it")
-uvicorn: Any = pytest.importorskip("uvicorn", reason="nox -s connexion installs it")
-
-KEY = "caibo_test_sk_0123456789"
-TOKEN = "header.claims.signature"
 ID = 16772748432912191
-RECORD = {
-    "id": ID,
-    "ownerId": 16772748432900017,
-    "userId": None,
-    "ownerName": "Example Shop",
-    "name": "Ada Example",
-    "email": "ada@example.com",
-    "address": None,
-    "phone": "+12025550143",
-    "memberId": "M-1",
-    "hasPaymentRequests": True,
-    "totalDeposits": 100.25,
-    "createDate": "2024-03-05T09:30:12.1234567Z",
-    "preferences": {"currency": "EUR", "language": "fr"},
-}
-
-
-class Handlers:
-    """Keep one record; each of the contract's operations is a method of its `operationId`.
-
-    Connexion decodes the body, so digits may be lost here: what counts is that it is taken.
-    """
-
-    def __init__(self) -> None:
-        self.records = {ID: RECORD}
-
-    def get_customer(self, id: int) -> Any:
-        return (self.records[id], 200) if id in self.records else self.unknown()
-
-    def replace_customer(self, id: int, body: dict[str, Any]) -> Any:
-        if id not in self.records:
-            return self.unknown()
-        self.records[id] = body
-        return "", 200
-
-    def login(self, body: dict[str, Any]) -> Any:
-        return {"accessToken": TOKEN, "expireDate": "2999-01-01T00:00:00Z"}, 200
-
-    def unknown(self) -> Any:
-        return connexion.problem(404, "Not Found", "There is no such customer.")
-
-
-def api_key_info(api_key: str) -> Any:
-    return {"sub": "merchant"} if api_key == KEY else None
-
-
-def token_info(token: str) -> Any:
-    return {"sub": "merchant"} if token == TOKEN else None
+RECORD = {**servers.RECORD, "id": ID, "ownerId": 16772748432900017}
 
 
 @pytest.fixture
 def handlers() -> Handlers:
-    return Handlers()
+    return Handlers(RECORD)
 
 
 @pytest.fixture
 def base_url(handlers: Handlers) -> Iterator[str]:
-    """Serve the packaged contract and give the base URL."""
-    contract = json.loads(files("caibo_api").joinpath("openapi.json").read_text("utf-8"))
-    schemes = contract["components"]["securitySchemes"]
-    schemes["ApiKey"]["x-apikeyInfoFunc"] = f"{__name__}.api_key_info"
-    schemes["Bearer"]["x-bearerInfoFunc"] = f"{__name__}.token_info"
-    app = connexion.AsyncApp("gateway")
-    app.add_api(
-        contract,
-        resolver=lambda operation_id: getattr(handlers, operation_id),
-        strict_validation=True,
-        validate_responses=True,
-    )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with servers.connexion(handlers) as base_url:
+        yield base_url
 
 
 @pytest.fixture
@@ -191,7 +118,7 @@ def test_a_wrong_credential_is_refused(to_connexion: Connect, wrong: dict[str, s
 
 def test_a_login_is_taken(to_connexion: Connect, handlers: Handlers) -> None:
     """The renewal passes, and the token from it is a credential."""
-    client = to_connexion(auth=caibo.Login("ada@example.com", "no secret"))
+    client = to_connexion(auth=caibo.Login(EMAIL, PASSWORD))
 
     client.update(ID, phone=None)
 

@@ -6,78 +6,22 @@ contract and not against our reading of it.  `nox -s prism` installs it.
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import time
 from collections.abc import Iterator
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
 from faces import Connect, Face
+from servers import RECORD
+from servers import SMALL_ID as ID
 
 import caibo
-
-# Real ids are larger, but Prism is JavaScript and refuses all above 2^53.
-ID = 12345
-RECORD = {
-    "id": ID,
-    "ownerId": 1,
-    "userId": None,
-    "ownerName": "Example Shop",
-    "name": "Ada Example",
-    "email": "ada@example.com",
-    "address": None,
-    "phone": "+1234567890",
-    "memberId": "M-1",
-    "hasPaymentRequests": True,
-    "totalDeposits": 100.25,
-    "createDate": "2024-03-05T09:30:12.1234567Z",
-    "preferences": {"currency": "EUR"},
-}
 
 
 @pytest.fixture(scope="session")
 def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the packaged contract and give the base URL.
-
-    The one thing added is the record that a read answers with: Prism's own
-    would have a random id.
-    """
-    command = os.environ.get("PRISM")
-    if command is None:
-        pytest.skip("nox -s prism installs Prism and names it in PRISM")
-    folder = tmp_path_factory.mktemp("prism")
-    contract = json.loads(files("caibo_api").joinpath("openapi.json").read_text("utf-8"))
-    read = contract["paths"]["/customers/{id}"]["get"]["responses"]["200"]
-    read["content"]["application/json"]["example"] = RECORD
-    document = folder / "openapi.json"
-    document.write_text(json.dumps(contract), "utf-8")
-    log = folder / "log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [command, "mock", "--errors", "--port", "0", str(document)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            yield _address(process, log)
-        finally:
-            process.terminate()
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends and process.poll() is None:
-        if found := re.search(r"listening on (\S+)", log.read_text("utf-8")):
-            return found[1]
-        time.sleep(0.1)
-    raise RuntimeError(f"Prism does not start:\n{log.read_text('utf-8')}")
+    with servers.prism(tmp_path_factory.mktemp("prism")) as base_url:
+        yield base_url
 
 
 @pytest.fixture
