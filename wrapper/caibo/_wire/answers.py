@@ -22,7 +22,8 @@ class Answer:
     Attributes:
         request: as it was sent.
         status_code: of HTTP.
-        headers: as they came.
+        headers: by name in lower case; one that came twice has both values, with a comma.
+        raw: the headers as they came.
         content: the body, unpacked.
         extensions: of the transport.
         attempts: how many times the request was sent.
@@ -32,7 +33,8 @@ class Answer:
 
     request: httpx.Request
     status_code: int
-    headers: httpx.Headers
+    headers: dict[str, str]
+    raw: list[tuple[bytes, bytes]]
     content: bytes
     extensions: dict[str, object]
     asked_at: float
@@ -45,7 +47,7 @@ class Answer:
 
     def as_response(self) -> httpx.Response:
         """Give it to those who know httpx's kind only."""
-        unpacked = [(k, v) for k, v in self.headers.raw if k.lower() not in _OF_THE_PACKED]
+        unpacked = [(k, v) for k, v in self.raw if k.lower() not in _OF_THE_PACKED]
         return httpx.Response(
             self.status_code,
             headers=unpacked,
@@ -67,8 +69,14 @@ def answer(request: httpx.Request, sent: Sent, asked_at: float, now: float) -> A
         MalformedResponseError: the body of a 2xx is too large, or cannot be unpacked.
     """
     response = sent.response
+    raw = response.headers.raw
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        known = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[known] = f"{headers[known]}, {text}" if known in headers else text
     try:
-        content = _content(sent)
+        content = _content(sent, headers.get("content-encoding", ""))
     except (httpx.HTTPError, MalformedResponseError):
         if response.is_success:
             raise
@@ -77,7 +85,8 @@ def answer(request: httpx.Request, sent: Sent, asked_at: float, now: float) -> A
     return Answer(
         request,
         response.status_code,
-        response.headers,
+        headers,
+        raw,
         content,
         response.extensions,
         asked_at,
@@ -85,12 +94,12 @@ def answer(request: httpx.Request, sent: Sent, asked_at: float, now: float) -> A
     )
 
 
-def _content(sent: Sent) -> bytes:
+def _content(sent: Sent, encoding: str) -> bytes:
     if len(sent.body) > LARGEST_BODY:
         raise MalformedResponseError("the answer is larger than 1 MiB")
     if sent.failure is not None:
         raise sent.failure
-    encoding = sent.response.headers.get("content-encoding", "").strip().lower()
+    encoding = encoding.strip().lower()
     if encoding in _AS_IT_IS or not sent.packed or not sent.body:
         return bytes(sent.body)
     return _unpacked(bytes(sent.body), encoding)

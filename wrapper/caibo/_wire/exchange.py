@@ -45,6 +45,7 @@ _log = logging.getLogger("caibo")
 _KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
 _GRACE = 0.05
+_KINDS = 16
 
 
 class Credential(Protocol):
@@ -72,6 +73,18 @@ class Options:
     deadline: float
     max_retries: int
     headers: httpx.Headers
+    _made: dict[tuple[tuple[str, str], ...], httpx.Headers] = field(default_factory=dict)
+
+    def with_more(self, more: dict[str, str], url: httpx.URL) -> httpx.Headers:
+        """Return the headers of one kind of request, which are made once."""
+        kind = tuple(more.items())
+        headers = self._made.get(kind)
+        if headers is None:
+            host = ("Host", url.netloc.decode("ascii"))
+            headers = httpx.Headers([host, *self.headers.multi_items(), *kind])
+            if len(self._made) < _KINDS:  # an entity tag makes a kind of its own
+                self._made[kind] = headers
+        return headers
 
 
 @dataclass(slots=True)
@@ -112,7 +125,14 @@ class Gateway:
     ) -> httpx.Request:
         """Make a request; the URL of a read is that of its write."""
         url = _url(str(self.base_url), path)
-        return httpx.Request(method, url, headers=headers, content=content)
+        if self.connections is None:  # transports of others may look for `request.content`
+            return httpx.Request(method, url, headers=headers, content=content)
+        # httpx leaves a stream as it is, and does not look at headers and body once more.
+        stream = httpx.ByteStream(content or b"")
+        request = httpx.Request(method, url, headers=headers, stream=stream)
+        if content is not None:
+            request.headers["Content-Length"] = str(len(content))
+        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +180,7 @@ class Wire:
 
     def request(self, call: Call) -> httpx.Request:
         """Make the request of a call."""
-        headers = httpx.Headers(self._options.headers)
-        headers.update(call.headers)
+        headers = self._options.with_more(call.headers, self.gateway.base_url)
         return self.gateway.request(call.method, call.url, headers, call.content)
 
     def send(self, call: Call) -> Flow[Answer]:

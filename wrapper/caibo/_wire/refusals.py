@@ -86,8 +86,8 @@ def retry_after(answer: Answer) -> float | None:
     dated = _seconds_since_1970(answer.headers.get("date", ""))
     now = time.time() if dated is None else dated
     # A date has a comma, so what is no number is looked at whole.
-    values = answer.headers.get_list("retry-after")
-    pieces = [piece for value in values for piece in (value, *value.split(","))]
+    value = answer.headers.get("retry-after", "")
+    pieces = [value, *value.split(",")]
     found = [seconds for piece in pieces if (seconds := _seconds(piece.strip(), now)) is not None]
     return max(found, default=None)
 
@@ -234,7 +234,7 @@ def _problem(response: Answer) -> dict[str, Any]:
 
 def _sent(request: httpx.Request) -> Mapping[str, Any]:
     try:
-        return Document.parse(request.content)
+        return Document.parse(request.read())
     except ValueError:
         return {}
 
