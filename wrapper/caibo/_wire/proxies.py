@@ -118,10 +118,8 @@ def _matches(entry: str, url: httpx.URL) -> bool:
     except ValueError:
         below = entry.startswith((".", "*."))
         entry = entry.lstrip("*").strip(".")
-        names = (url.host.rstrip("."), url.raw_host.decode().rstrip("."))
-        return bool(entry) and any(
-            name.endswith(f".{entry}") or (not below and name == entry) for name in names
-        )
+        names = [name.rstrip(".") for name in (url.host, url.raw_host.decode())]
+        return any(name.endswith(f".{entry}") or (name == entry and not below) for name in names)
     try:
         return address in ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False)
     except ValueError:

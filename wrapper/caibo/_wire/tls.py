@@ -16,12 +16,15 @@ from caibo._errors import ConfigurationError
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # OpenSSL looks for an authority by the hash of its name, and at no other file of a folder.
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
-_State = tuple[tuple[object, ...], ...]
+_State = frozenset[tuple[object, ...]]
 
 
-def variables_set() -> tuple[str, ...]:
-    """Name the variables that say whom to trust, as a hint; the first of them counts."""
-    return tuple(name for name in _VARIABLES if os.environ.get(name))
+def trusted_by() -> str:
+    """Say which variables there are for that, and which of them are set: a hint."""
+    named = _variables_set()
+    which = " and ".join(named) or "neither"
+    verb = "are" if named[1:] else "is"
+    return f"SSL_CERT_FILE and SSL_CERT_DIR name the authorities to trust; {which} {verb} set."
 
 
 def ssl_context() -> ssl.SSLContext:
@@ -34,7 +37,7 @@ def ssl_context() -> ssl.SSLContext:
         ConfigurationError: there is nothing to trust where SSL_CERT_FILE or SSL_CERT_DIR
             says.  The message names the variable and the kind of mistake.
     """
-    name = next(iter(variables_set()), "")
+    name = next(iter(_variables_set()), "")
     try:
         path = os.environ.get(name, "")
         state = _state(name, path)
@@ -50,6 +53,11 @@ def ssl_context() -> ssl.SSLContext:
     raise ConfigurationError(f"{name or 'the CA file of certifi'} {mistake}")
 
 
+def _variables_set() -> list[str]:
+    """Name those that are not empty; the first of them counts."""
+    return [name for name in _VARIABLES if os.environ.get(name)]
+
+
 @lru_cache(maxsize=8)
 def _context(name: str, path: str, state: _State) -> ssl.SSLContext:
     """Load the certificates; another `state` means that they are not what they were."""
@@ -63,7 +71,7 @@ def _context(name: str, path: str, state: _State) -> ssl.SSLContext:
 def _state(name: str, path: str) -> _State:
     """Return what tells a file, or the files of folders, from what they were before."""
     if name == "SSL_CERT_FILE":
-        return (_stamp(Path(path).stat()),)
+        return frozenset([_stamp(Path(path).stat())])
     found: list[tuple[object, ...]] = []
     failure: OSError | None = None
     for folder in path.split(os.pathsep) if name else ():  # OpenSSL takes several, too
@@ -73,12 +81,12 @@ def _state(name: str, path: str) -> _State:
         except OSError as error:
             failure = error
         else:
-            for entry in sorted(hashed, key=lambda entry: entry.name):
+            for entry in hashed:
                 with suppress(OSError):  # a link to nothing
                     found.append((entry.path, *_stamp(entry.stat())))
     if failure and not found:
         raise failure
-    return tuple(found)
+    return frozenset(found)
 
 
 def _stamp(status: os.stat_result) -> tuple[object, ...]:
