@@ -31,7 +31,7 @@ class Route:
     def __init__(self, face: Face, url: httpx.URL, context: Any, proxy: Proxy | None) -> None:
         self._origin = _origin(url)
         self._face = face
-        self._proxy = proxy
+        self._proxy = None if proxy is None else proxy.address
         self._layers = int(url.scheme == "https")
         plain, http, socks = face.pools
         options: dict[str, Any] = {"ssl_context": context, "keepalive_expiry": KEEP_ALIVE}
@@ -45,14 +45,9 @@ class Route:
                 self._layers += 1
         self._options = options
 
-    @property
-    def proxy(self) -> str | None:
-        """Name the proxy in a message, without its credentials."""
-        return None if self._proxy is None else self._proxy.address
-
     def new(self) -> Connection:
         """Make a connection that connects with its first request."""
-        network = Network(self._layers)
+        network = Network(self._layers, self._proxy)
         backend = SyncBackend(network) if self._face is Threads else AsyncBackend(network)
         # A pool of httpcore's knows how to make one, and its backend is this one's alone.
         pool = self._pool(network_backend=backend, **self._options)
@@ -161,7 +156,6 @@ class Connections:
 
     def __init__(self, face: Face, route: Route, limit: int) -> None:
         self._face = face
-        self.route = route
         self._stacks = Local(lambda: Stack(route, limit), Stack.drop)
 
     def lease(self, here: object, ends: float) -> Flow[Lease | None]:

@@ -245,7 +245,7 @@ class Wire:
             ends -= min(_KEPT_SECONDS, _KEPT_SHARE * (ends - clock.now()))
         connections = self.gateway.connections
         if connections is None:
-            return (yield from self._sent(request, ends, None, None))
+            return (yield from self._sent(request, ends, None))
         lease = yield from connections.lease(self.here, ends)
         if lease is None:
             raise deadline_exceeded(request, sent=False)
@@ -253,14 +253,12 @@ class Wire:
             network = lease.connection.network
             network.ends, network.timeout = ends, self._options.timeout
             request.extensions[CONNECTION] = lease.connection.http
-            return (yield from self._sent(request, ends, network, connections.route.proxy))
+            return (yield from self._sent(request, ends, network))
         finally:
             del request.extensions[CONNECTION]
             lease.end()
 
-    def _sent(
-        self, request: httpx.Request, ends: float, network: Network | None, proxy: str | None
-    ) -> Flow[Answer]:
+    def _sent(self, request: httpx.Request, ends: float, network: Network | None) -> Flow[Answer]:
         now = clock.now()
         if ends <= now:
             raise deadline_exceeded(request, sent=False)
@@ -277,9 +275,8 @@ class Wire:
             failed = MalformedResponseError(f"{line(request)}: {error}")
         except Exception as error:
             unsent = network is not None and not network.ready
-            failed = error_from_exception(
-                request, error, ends, unsent=unsent, proxy=proxy if unsent else None
-            )
+            proxy = None if network is None else network.proxy
+            failed = error_from_exception(request, error, ends, unsent=unsent, proxy=proxy)
         raise failed  # outside `except`: foreign texts would hang on as its context
 
     def pause(self, seconds: float) -> Flow[None]:

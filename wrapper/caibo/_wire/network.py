@@ -32,15 +32,17 @@ class Network:
 
     Args:
         layers: how many TLS layers it has when the gateway itself can be spoken to.
+        proxy: the name of one that is on the way.
 
     Attributes:
         ends: when the call under way has to be over, by the clock.
         timeout: seconds for one wait, and for the whole way to the gateway.
+        proxy: the name of one that still has to do its part, and is to blame until then.
         ready: whether the gateway itself can be spoken to; before that it has
             nothing of a request.
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, layers: int, proxy: str | None) -> None:
         self._layers = layers
         self._socket: socket.socket | None = None
         self._tls: list[_TLS] = []
@@ -48,6 +50,7 @@ class Network:
         self._connect_by: float | None = None
         self.ends = 0.0
         self.timeout = 0.0
+        self.proxy = proxy
         self.ready = False
 
     def connect(self, host: str, port: int) -> Flow[None]:
@@ -85,6 +88,8 @@ class Network:
     def secure(self, context: ssl.SSLContext, hostname: str | None) -> Flow[None]:
         """Speak TLS from here on, also inside of TLS."""
         layer = _TLS(context, hostname)
+        if len(self._tls) + 1 == self._layers:
+            self.proxy = None
         yield from self._mapped(
             layer.do(layer.object.do_handshake, self._receive, self._transmit), _CONNECTING
         )

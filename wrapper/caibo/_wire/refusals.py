@@ -34,6 +34,7 @@ from caibo._record.json_text import is_array, is_object
 from caibo._record.masking import Redactor, one_line
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
+from caibo._wire.tls import trusted_by
 
 _CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequestError,
@@ -173,19 +174,14 @@ def error_from_exception(
         what = _cause(error) if isinstance(error, httpx.TransportError) else type(error).__name__
         return TransportError(f"{where}: no usable answer ({what})", request_sent="maybe")
     distrusted = _certificate(error)
-    if distrusted:
-        hint = (
-            "The certificate is not trusted; if it is signed by a CA of your own, name that in "
-            "SSL_CERT_FILE or SSL_CERT_DIR."
-        )
-    elif proxy:
-        hint = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY, and the proxy."
+    if proxy:
+        what = f"{line(request)}: no way through the proxy {proxy} ({_said_by_proxy(error)})"
+        hint = "Check it, HTTPS_PROXY, ALL_PROXY and NO_PROXY."
     else:
+        what = f"{where}: no connection ({_cause(error)})"
         hint = "Check `base_url`, the network and any proxy."
-    through = f" through the proxy {proxy}" if proxy else ""
     found = TransportError(
-        f"{where}: no connection{through} ({_cause(error)}); nothing was sent. {hint}",
-        request_sent="no",
+        f"{what}; nothing was sent. {trusted_by() if distrusted else hint}", request_sent="no"
     )
     found.final = distrusted
     return found
@@ -217,12 +213,24 @@ def deadline_exceeded(request: httpx.Request, *, sent: bool) -> DeadlineExceeded
 def _cause(error: Exception) -> str:
     """Name a transport failure; only the text of a failed connection is quoted."""
     name = type(error).__name__
-    if not isinstance(error, httpx.ConnectError | httpx.ProxyError):
+    if not isinstance(error, httpx.ConnectError):
         return name
     text, inner = str(error), error.__context__
     while not text and inner is not None:  # trio's own exceptions have no words
         text, inner = str(inner), inner.__context__
     return f"{name}: {one_line(text)}"
+
+
+def _said_by_proxy(error: Exception) -> str:
+    """Tell why there is no way through a proxy, without a word that it chose itself."""
+    if isinstance(error, httpx.TimeoutException):
+        return "it took longer than `timeout`"
+    if isinstance(error, httpx.ConnectError):
+        return _cause(error)
+    if not isinstance(error, httpx.ProxyError):
+        return "it hung up, or does not speak what its scheme says"
+    status = re.match(r"(\d{3}) ", str(error))  # else httpcore's own words about SOCKS
+    return f"{status[1]} {_reason(int(status[1]))}".strip() if status else str(error).rstrip(".")
 
 
 def _problem(response: Answer) -> dict[str, Any]:
