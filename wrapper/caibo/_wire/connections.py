@@ -87,9 +87,9 @@ class Lease:
         self.connection = connection
         place.holds = connection
 
-    def end(self) -> None:
+    def end(self, *, whole: bool) -> None:
         """Give the connection back if its answer came whole, and close it otherwise."""
-        if self.connection.http.is_available():
+        if whole and self.connection.http.is_available():
             self._stack.keep(self.connection)
         else:
             self.connection.network.close()

@@ -249,14 +249,17 @@ class Wire:
         lease = yield from connections.lease(self.here, ends)
         if lease is None:
             raise deadline_exceeded(request, sent=False)
+        whole = False
+        network = lease.connection.network
+        network.ends, network.timeout = ends, self._options.timeout
+        request.extensions[CONNECTION] = lease.connection.http
         try:
-            network = lease.connection.network
-            network.ends, network.timeout = ends, self._options.timeout
-            request.extensions[CONNECTION] = lease.connection.http
-            return (yield from self._sent(request, ends, network))
+            got = yield from self._sent(request, ends, network)
+            whole = True
+            return got
         finally:
             del request.extensions[CONNECTION]
-            lease.end()
+            lease.end(whole=whole)
 
     def _sent(self, request: httpx.Request, ends: float, network: Network | None) -> Flow[Answer]:
         now = clock.now()

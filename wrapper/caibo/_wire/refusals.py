@@ -160,7 +160,7 @@ def error_from_exception(
     """
     if isinstance(error, CaiboError):
         return error
-    unsent = unsent or isinstance(error, _UNSENT)
+    unsent = unsent or _unsent(error)
     where = f"{line(request)} at {request.url.host}"
     if isinstance(error, httpx.DecodingError):
         return MalformedResponseError(
@@ -185,6 +185,17 @@ def error_from_exception(
     )
     found.final = distrusted
     return found
+
+
+def _unsent(error: Exception) -> bool:
+    """Believe that nothing was sent of httpx itself, and of whoever raises that plainly.
+
+    Transports of other libraries translate their errors, and some of them call a lost
+    answer a failed connection: see `docs/transports.md`.
+    """
+    cause = error.__cause__
+    known = cause is None or type(cause).__module__.partition(".")[0] == "httpcore"
+    return known and isinstance(error, _UNSENT)
 
 
 def _certificate(error: BaseException | None) -> bool:
