@@ -10,6 +10,7 @@ import asyncio
 import sys
 from typing import ClassVar, cast
 
+ID = b"16772748432912191"
 RECORD = (
     b'{"id":16772748432912191,"ownerId":16772748432900017,"userId":null,'
     b'"ownerName":"Example Outfitters Ltd","name":"Ada Example","email":"ada@example.com",'
@@ -44,7 +45,7 @@ class Conversation(asyncio.Protocol):
             self._records[path] = body
             record = b""
         else:
-            record = self._records.get(path, RECORD)
+            record = self._records.get(path) or RECORD.replace(ID, path.rpartition(b"/")[2])
         media_type = b"Content-Type: application/json; charset=utf-8\r\n" if record else b""
         head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (media_type, len(record))
         self._transport.write(head + record)

@@ -18,8 +18,8 @@ from anyio.from_thread import start_blocking_portal
 from faces import Connect, Face, methods
 from fault_grid import FAULTS, LATE, NEW, Case, once
 from httpx_aiohttp import AiohttpTransport
-from over_aiohttp import aiohttp_transport
-from over_pyreqwest import AsyncPyreqwestTransport, PyreqwestTransport
+from over_aiohttp import OverAiohttp
+from over_pyreqwest import AsyncOverPyreqwest, OverPyreqwest
 from pyreqwest.compatibility.httpx import HttpxTransport, SyncHttpxTransport
 from test_deadline import DRIPS, dripping
 
@@ -32,9 +32,9 @@ Make = Callable[[], httpx.BaseTransport | httpx.AsyncBaseTransport]
 
 #: As `docs/transports.md` says to use them; the async ones run under asyncio only.
 USED: Mapping[str, Make] = {
-    "aiohttp": aiohttp_transport,
-    "pyreqwest": AsyncPyreqwestTransport,
-    "pyreqwest, sync": PyreqwestTransport,
+    "aiohttp": OverAiohttp,
+    "pyreqwest": AsyncOverPyreqwest,
+    "pyreqwest, sync": OverPyreqwest,
 }
 ASYNC = ("aiohttp", "pyreqwest")
 #: They differ in all that follows a fault.
@@ -210,6 +210,20 @@ class TestPromises:
         assert methods(fake) == ["GET", "GET"]
         assert not any("Cookie" in request.headers for request in fake.requests)
 
+    def test_no_proxy_gets_what_is_meant_for_loopback(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the environment says: the key would go there readable."""
+        with fake.serve() as gone:
+            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+                monkeypatch.setenv(name, gone.base_url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        customer = connect(base_url=server.base_url).get(fake.add_customer(name="Ada"))
+
+        assert (customer.name, methods(fake)) == ("Ada", ["GET"])
+
 
 class TestTheTransport:
     def test_is_left_as_it_was(
@@ -300,7 +314,7 @@ class TestAsync:
         """Its connections belong to a thread of its own; aiohttp's session belongs to a loop."""
         id = fake.add_customer()
         client = caibo.AsyncCaibo(
-            api_key=fake.api_key, base_url=server.base_url, transport=AsyncPyreqwestTransport()
+            api_key=fake.api_key, base_url=server.base_url, transport=AsyncOverPyreqwest()
         )
 
         read = [asyncio.run(client.customers.get(id)) for _ in range(3)]

@@ -1,6 +1,6 @@
 """Send with aiohttp instead of httpcore: copy this file; needs httpx-aiohttp and aiohttp 3.12.
 
-    client = caibo.AsyncCaibo(transport=aiohttp_transport())
+    client = caibo.AsyncCaibo(transport=OverAiohttp())
 
 `AiohttpTransport()` as it comes must not carry a write: aiohttp sends a PUT whose
 answer was lost once more by itself, and httpx-aiohttp calls every lost connection a
@@ -14,23 +14,34 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 
-def aiohttp_transport(*, max_connections: int = 100) -> AiohttpTransport:
-    """Give a `transport=` for `AsyncCaibo` under asyncio.
+class OverAiohttp(AiohttpTransport):
+    """A `transport=` for `AsyncCaibo` under asyncio.
 
     Args:
         max_connections: how many at once; a request waits for one no longer than
             the client's `timeout`.
     """
 
-    def session() -> aiohttp.ClientSession:  # it belongs to the loop of the first request
+    def __init__(self, *, max_connections: int = 100) -> None:
         tls = httpx.create_ssl_context()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=max_connections, ssl=tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(_once,),
-        )
 
-    return AiohttpTransport(client=session)
+        def session() -> aiohttp.ClientSession:  # it belongs to the loop of the first request
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=max_connections, ssl=tls),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once,),
+            )
+
+        super().__init__(client=session, verify=tls)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, and tell a connection that was never made from one that took too long."""
+        try:
+            return await super().handle_async_request(request)
+        except httpx.ConnectTimeout as error:
+            refused = isinstance(error.__cause__, aiohttp.ClientConnectorError)
+            told = httpx.ConnectError if refused else httpx.ConnectTimeout
+            raise told(str(error), request=request) from None
 
 
 async def _once(

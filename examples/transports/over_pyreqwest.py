@@ -1,13 +1,13 @@
 """Send with reqwest instead of httpcore: copy this file, it needs pyreqwest 0.15.
 
-    client = caibo.Caibo(transport=PyreqwestTransport())
-    client = caibo.AsyncCaibo(transport=AsyncPyreqwestTransport())
+    client = caibo.Caibo(transport=OverPyreqwest())
+    client = caibo.AsyncCaibo(transport=AsyncOverPyreqwest())
 
 The transports of pyreqwest as they come must not carry a write: they call a lost
 answer a `ConnectError`, and one that is late a `ConnectTimeout`, which both say that
-nothing was sent; they follow redirects, with the API key, to any host; they add up
-the four timeouts of httpx; and a scope of anyio that cancels them lets a
-`CancelledError` through.  See `docs/transports.md`.
+nothing was sent.  They follow redirects, with the API key, to any host; send what is
+meant for loopback to HTTP_PROXY; add up the four timeouts of httpx; and let a
+`CancelledError` out of a scope of anyio that cancels them.  See `docs/transports.md`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Builder = TypeVar("Builder", ClientBuilder, SyncClientBuilder)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 
 
-class PyreqwestTransport(SyncHttpxTransport):
+class OverPyreqwest(SyncHttpxTransport):
     """A `transport=` for `Caibo`."""
 
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class PyreqwestTransport(SyncHttpxTransport):
         try:
             return super().handle_request(_timed(request))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _true(error) from error.__cause__
+            raise _true(error) from None
 
 
-class AsyncPyreqwestTransport(HttpxTransport):
+class AsyncOverPyreqwest(HttpxTransport):
     """A `transport=` for `AsyncCaibo` under asyncio."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class AsyncPyreqwestTransport(HttpxTransport):
         try:
             response = await super().handle_async_request(_timed(request))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _true(error) from error.__cause__
+            raise _true(error) from None
         except asyncio.CancelledError:
             await anyio.lowlevel.checkpoint()
             raise
@@ -87,6 +87,8 @@ class _Body(httpx.AsyncByteStream):
 def _settled(builder: Builder) -> Builder:
     """Leave redirects and packed bodies to caibo, which refuses and bounds them."""
     builder = builder.follow_redirects(enable=False).connect_timeout(CONNECT_TIMEOUT)
+    # HTTP_PROXY would get what is meant for loopback; `proxy(ProxyBuilder.https(…))` takes one.
+    builder = builder.no_proxy()
     return builder.gzip(enable=False).brotli(enable=False).deflate(enable=False).zstd(enable=False)
 
 
@@ -103,7 +105,8 @@ def _true(error: httpx.TransportError) -> httpx.TransportError:
     """Believe that nothing was sent only where reqwest was connecting, as its causes say."""
     found = error.__cause__
     causes = found.details["causes"] if isinstance(found, DetailedPyreqwestError) else None
-    if any("(Connect)" in cause["message"] for cause in causes or ()):
-        return error
+    said = [cause["message"] for cause in causes or ()]
+    if any("(Connect)" in text for text in said):
+        return type(error)(said[-1], request=error.request)
     lost = httpx.ReadTimeout if isinstance(error, httpx.TimeoutException) else httpx.ReadError
     return lost(str(error), request=error.request)
