@@ -43,10 +43,10 @@ GROUPS = {
 
 @dataclass
 class Samples:
-    """How often which group and which function of ours was at work."""
+    """How often which group and which function was at work."""
 
     groups: Counter[str] = field(default_factory=Counter)
-    ours: Counter[str] = field(default_factory=Counter)  # itself, and what C it called
+    itself: Counter[tuple[str, str]] = field(default_factory=Counter)  # and what C it called
     within: Counter[str] = field(default_factory=Counter)  # and all that it called
 
     def take(self, _: int, frame: FrameType | None) -> None:
@@ -55,10 +55,13 @@ class Samples:
         for at in stack:
             if group := _group(at):
                 self.groups[group] += 1
-                if group == "ours":
-                    self.ours[_name(at)] += 1
+                self.itself[group, _name(at)] += 1
                 break
-        self.within.update({_name(at) for at in stack if at.f_code.co_filename.startswith(OURS)})
+        self.within.update({_name(at) for at in stack})
+
+    def functions(self, *groups: str) -> list[tuple[str, int]]:
+        """Return those of some groups, and how often each was itself at work."""
+        return [(name, n) for (group, name), n in self.itself.most_common() if group in groups]
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -78,7 +81,7 @@ def _group(frame: FrameType) -> str | None:
 
 
 def _name(frame: FrameType) -> str:
-    path = frame.f_code.co_filename.removeprefix(OURS + "/")
+    path = frame.f_code.co_filename.removeprefix(OURS + "/").rpartition("/site-packages/")[2]
     return f"{path}:{frame.f_code.co_qualname}"
 
 
@@ -115,6 +118,11 @@ def report_profile(title: str, ways: list[Way], seconds: float = SECONDS) -> Non
     print(f"  {'(of all this in the kernel)':<34}" + "".join(f"{s:23.0%} " for _, s in found))
     samples, way = found[0][0], ways[0]
     each = min(way.cpu) / samples.groups.total()
-    print(f"\n  {'ours, by function':<60} µs: itself  with what it calls")
-    for name, count in samples.ours.most_common(40):
-        print(f"    {name:<60} {count * each:8.1f} {samples.within[name] * each:8.1f}")
+    others = [group for group in GROUPS if group != "ours"]
+    for heading, functions in (
+        ("ours, by function", samples.functions("ours")[:40]),
+        ("the others, by function", samples.functions(*others)[:25]),
+    ):
+        print(f"\n  {heading:<60} µs: itself  with what it calls")
+        for name, count in functions:
+            print(f"    {name:<62} {count * each:8.1f} {samples.within[name] * each:8.1f}")
