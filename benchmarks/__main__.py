@@ -69,7 +69,10 @@ def measure_updates(row: str, rounds: int, profile: float) -> Ratio:
         tally(base_url)
         rounds = max(3, round(rounds * part))
         take_turns(found, rounds)
-        ours, plain = found[:2]
+        ours = found[0]
+        # Where httpx can be set up in several ways, beside the cheapest.
+        plains = [way for way in found if way.name.startswith("plain httpx")]
+        plain = min(plains, key=lambda way: min(way.cpu))
         report(LIMITS[row].title, found, plain)
         cost, _ = tally(base_url)
         updates = rounds * sum(way.updates for way in found)
