@@ -23,7 +23,8 @@ from pathlib import Path
 from statistics import median
 
 import httpx
-from update import KEY, NEW_PHONES, gateway, httpx_options
+from benchmarks.gateway import gateway
+from benchmarks.ways import KEY, NEW_PHONES, httpx_options
 
 import caibo
 

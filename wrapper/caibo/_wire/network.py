@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -221,6 +222,7 @@ class _TLS:
                 self._incoming.write_eof()
 
 
+_poll = getattr(select, "poll", None)
 #: What httpcore raises when a phase takes too long, and when it fails.
 _CONNECTING = (httpcore.ConnectTimeout, httpcore.ConnectError)
 _WRITING = (httpcore.WriteTimeout, httpcore.WriteError)
@@ -228,11 +230,8 @@ _READING = (httpcore.ReadTimeout, httpcore.ReadError)
 
 
 def _readable(one: socket.socket) -> bool:
-    one.setblocking(False)
-    try:
-        one.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+    if _poll is None:  # Windows, where select takes any socket
+        return bool(select.select([one], [], [], 0)[0])
+    poll = _poll()
+    poll.register(one, select.POLLIN)
+    return bool(poll.poll(0))

@@ -15,7 +15,7 @@ from caibo._wire.local import Local
 from caibo._wire.waiting import Flow, Gate, Take
 
 _REMAINDERS = 1024
-_LOOK_AGAIN = 1.0  # seconds; only a place that was dropped, not given back, wakes nobody
+_LOOK_AGAIN = 1.0  # seconds
 
 
 class Place:
@@ -64,7 +64,8 @@ class Places:
             self._queue.append(mine)
         try:
             while (left := ends - clock.now()) > 0:
-                yield Take(mine, min(left, _LOOK_AGAIN))
+                # Nobody is woken by a place that was dropped, so the first looks again.
+                yield Take(mine, min(left, _LOOK_AGAIN) if self._queue[0] is mine else left)
                 with self._guard:
                     if self._queue[0] is mine and len(self.taken) < self._limit:
                         return Place(self)
@@ -72,7 +73,8 @@ class Places:
         finally:
             with self._guard:
                 self._queue.remove(mine)
-            self.wake()
+                if self._queue:
+                    self._queue[0].open()
 
     def held(self) -> list[Place]:
         """Return the places that somebody holds."""

@@ -14,9 +14,8 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -60,8 +59,7 @@ class Gate(Protocol):
     def open(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Let time pass."""
 
     seconds: float
@@ -73,8 +71,7 @@ class Sleep:
         await clock.asleep(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """Stand before a gate for at most so many seconds."""
 
     gate: Any
@@ -87,8 +84,7 @@ class Take:
         await self.gate.awaited(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Call a function of the caller's; tasks await what it returns, threads get it as it is.
 
     Attributes:
@@ -123,8 +119,7 @@ class Ask:
         return await told if inspect.isawaitable(told) else told
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(NamedTuple):
     """Enter a context manager of the caller's, and leave it when the whole call ends.
 
     Attributes:
@@ -162,8 +157,7 @@ class Enter:
             self.complain(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """Call this when the whole call ends, however it ends; it must not wait."""
 
     release: Callable[[], object]
@@ -175,7 +169,6 @@ class Keep:
         held.callback(self.release)
 
 
-@dataclass(slots=True)
 class Sent:
     """What a transport gave: the head of an answer, and its body as far as it came.
 
@@ -186,14 +179,18 @@ class Sent:
         packed: whether the body may still have its Content-Encoding.
     """
 
-    response: httpx.Response
-    body: bytes | bytearray
-    failure: Exception | None = None
-    packed: bool = True
+    __slots__ = ("body", "failure", "packed", "response")
+
+    def __init__(
+        self, response: httpx.Response, body: bytes | bytearray, *, packed: bool = True
+    ) -> None:
+        self.response = response
+        self.body = body
+        self.packed = packed
+        self.failure: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Hand a request to a transport and read its answer whole, within time and size.
 
     Attributes:
@@ -260,8 +257,7 @@ class Send:
 # What a connection is made of, see `caibo._wire.network`.
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(NamedTuple):
     """Look up the addresses of a host; a thread cannot be kept from waiting for that."""
 
     host: str
@@ -276,8 +272,7 @@ class Resolve:
             return await anyio.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """Connect a socket to an address."""
 
     socket: socket.socket
@@ -299,8 +294,7 @@ class Connect:
             raise OSError(failed, os.strerror(failed))
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(NamedTuple):
     """Take what has arrived, or wait for something to; nothing is the end."""
 
     socket: socket.socket
@@ -321,8 +315,7 @@ class Receive:
                     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(NamedTuple):
     """Send as much as goes; gives how much that was."""
 
     socket: socket.socket
