@@ -258,7 +258,7 @@ def play(
 
     with ExitStack() as patched:
         patched.enter_context(patch.object(time, "monotonic", trio.current_time))
-        for module in ("caibo._write.verbs", "caibo._write.write"):
+        for module in ("caibo._write.verbs", "caibo._write.progress"):
             patched.enter_context(patch(f"{module}.datetime", Virtual))
         trio.run(all_of_them, clock=MockClock(autojump_threshold=0))
     return world

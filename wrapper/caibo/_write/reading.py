@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from caibo_api.api.customers import get_customer
 from caibo._errors import APIError, MalformedResponseError
 from caibo._record.checks import other_customer
 from caibo._record.document import Document
+from caibo._wire import clock
 from caibo._wire.calls import Flow, call
 from caibo._wire.refusals import entity_tag, request_id
 
@@ -23,7 +23,7 @@ _NO_READ = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was asked for and came, by `time.monotonic()`.
+    """A record to merge onto, and when it was asked for and came, by `clock.now()`.
 
     One that the caller handed over has no times, no entity tag and no request.
     """
@@ -36,7 +36,7 @@ class Reading:
 
     def older_than(self, seconds: float) -> bool:
         """Tell its age; the age of one that was handed over is its owner's matter."""
-        return self.received_at is not None and time.monotonic() - self.received_at > seconds
+        return self.received_at is not None and clock.now() - self.received_at > seconds
 
     def asked_before(self, then: float) -> bool:
         return self.asked_at is not None and self.asked_at <= then

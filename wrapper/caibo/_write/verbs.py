@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +13,15 @@ from caibo._record.compare import OnConflict
 from caibo._record.contract import by_wire_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
+from caibo._wire import clock
 from caibo._wire.calls import Flow
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
+from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merge, read
 from caibo._write.update import Update
-from caibo._write.write import Write
+from caibo._write.verdict import check_expected, check_fit
+from caibo._write.write import Write, write_whole
 
 Record = Customer | Mapping[str, object]
 #: Whether to read back, or after how many seconds.
@@ -65,24 +67,17 @@ def get(id: int) -> Flow[Customer]:
 
 def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[Update]:
     id, addressed, expect, given = _checked(wanted, settings)
-    write = Write(
-        verb="update",
-        id=id,
-        addressed=addressed,
-        expect=expect,
-        settle=settings.settle(confirm),
-        max_age=settings.max_base_age,
-    )
+    so_far = Progress(verb="update", id=id, addressed=addressed, expect=expect)
+    write = Write(so_far, settings.settle(confirm), max_age=settings.max_base_age)
     return (yield from write.update(given))
 
 
 def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, settings)
-    write = Write(verb="apply", id=id, addressed=addressed, expect=expect)
     read_at = datetime.now(UTC)
     reading = given or (yield from read(id))
-    write.check(reading.document)
-    write.check_expectations(reading.document)
+    check_fit(id, reading.document, addressed)
+    check_expected(id, reading.document, expect, addressed)
     merge(reading.document, addressed)
     return Plan(
         id=id,
@@ -108,19 +103,17 @@ def apply(
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
     check_changes(changes, extra, validate=settings.validate)
+    id, ours = check_id(plan.id), plan.addressed
     write = Write(
-        verb="apply",
-        id=check_id(plan.id),
-        addressed=plan.addressed,
-        expect=plan.expect,
-        settle=settle,
-        base=plan.base,
-        on_conflict=_on_conflict(on_conflict),
-        max_age=settings.max_base_age,
+        Progress(verb="apply", id=id, addressed=ours, expect=plan.expect),
+        settle,
+        plan.base,
+        _on_conflict(on_conflict),
+        settings.max_base_age,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= settings.max_base_age
-    read_at = time.monotonic() - age
+    read_at = clock.now() - age
     base = Reading(plan.base, read_at, read_at, plan.etag) if fresh else None
     plan.reread = True  # if this fails, nobody knows what the record is by then
     update = yield from write.update(base)
@@ -143,25 +136,24 @@ def end_edit(
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
     reading = edit.reading
-    write = Write(
-        verb="edit",
-        id=edit.id,
-        addressed=edit.addressed(),
-        settle=settings.settle(confirm),
-        base=reading.document,
-        on_conflict=_on_conflict(on_conflict),
-        max_age=settings.max_base_age,
-    )
-    if not write.addressed:
-        edit.update = write.unchanged(reading)
+    so_far = Progress(verb="edit", id=edit.id, addressed=edit.addressed())
+    if not so_far.addressed:
+        edit.update = so_far.unchanged(reading)
         return
+    write = Write(
+        so_far,
+        settings.settle(confirm),
+        reading.document,
+        _on_conflict(on_conflict),
+        settings.max_base_age,
+    )
     edit.update = yield from write.update(reading)
 
 
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:
     id = check_id(id)
     whole = check_document(_mapping(document), what="document", validate=settings.validate)
-    return (yield from Write(verb="replace", id=id, addressed=Document()).replace(whole))
+    return (yield from write_whole(Progress(verb="replace", id=id), whole))
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:

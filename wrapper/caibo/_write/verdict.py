@@ -1,0 +1,166 @@
+"""Say what became of a write, from plain values: grades, results, and the texts of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from caibo._errors import (
+    CaiboError,
+    ConflictError,
+    MalformedResponseError,
+    OverwrittenError,
+    ServerError,
+    TransportError,
+)
+from caibo._record.checks import misfit
+from caibo._record.compare import Grade, Path, at, grade, label, leaves
+from caibo._record.contract import field_name, server_owned
+from caibo._record.document import Document
+from caibo._record.json_text import same
+from caibo._write.update import Outcome
+
+Grades = Mapping[Path, Grade]
+
+UNTOUCHED = (
+    "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
+    "written."
+)
+_NOTHING = object()  # is the same as no JSON value
+
+
+def graded(tried: Document, before: Document, found: Document) -> Grades:
+    """Grade what a merge of `tried` onto `before` really changed, by what was found later."""
+    return {
+        path: grade(path, at(before, path), wanted, at(found, path))
+        for path, wanted in leaves(tried, before)
+        if not same(at(before, path), wanted)
+    }
+
+
+def graded_whole(sent: Document, found: Document) -> Grades:
+    """Grade a whole record; nobody knows what there was before it."""
+    return {
+        (name,): grade((name,), _NOTHING, value, found.get(name))
+        for name, value in sent.items()
+        if not server_owned(name)
+    }
+
+
+def landed(grades: Grades) -> bool:
+    return set(grades.values()) <= {"confirmed", "normalised"}
+
+
+def untouched(grades: Grades) -> bool:
+    return set(grades.values()) == {"reverted"}
+
+
+def outcome(grades: Grades) -> Outcome:
+    return "normalised" if "normalised" in grades.values() else "confirmed"
+
+
+def lost(error: CaiboError) -> bool:
+    """Tell whether the gateway may have applied the write that this came of."""
+    match error:
+        case TransportError():
+            return error.request_sent == "maybe"
+        case ServerError(status=503):  # with Retry-After it says that it did not
+            return error.retry_after is None
+        case _:
+            return isinstance(error, ServerError | MalformedResponseError)
+
+
+def answered(text: bytes, id: int, sent: Document) -> Document:
+    """Take the gateway's word for the record where it gave the whole one.
+
+    The contract declares no body for 200, so anything may stand there.
+    """
+    try:
+        said = Document.parse(text)
+    except ValueError:
+        return sent
+    whole = said.keys() >= sent.keys() and misfit(said, id, {}) is None
+    return said if whole else sent
+
+
+def check_fit(id: int, found: Document, addressed: Document) -> None:
+    """Hold a record against what may be written back.
+
+    Raises:
+        MalformedResponseError: it may not.
+    """
+    if problem := misfit(found, id, addressed):
+        raise MalformedResponseError(
+            f"the record of customer {id} cannot be written back: {problem.field} "
+            f"{problem.message}; nothing was written"
+        )
+
+
+def check_expected(id: int, found: Document, expect: Document, addressed: Document) -> None:
+    """Hold a record against what the caller expects of it.
+
+    Raises:
+        ConflictError: it says something else.
+    """
+    conflicts = {
+        field_name(wire): (wanted, found.get(wire), addressed.get(wire, wanted))
+        for wire, wanted in expect.items()
+        if not same(found.get(wire), wanted)
+    }
+    if conflicts:
+        raise ConflictError(
+            f"customer {id} does not say what `expect` asks for: "
+            f"{', '.join(conflicts)}; nothing was written. `conflicts` has the values.",
+            conflicts=conflicts,
+        )
+
+
+def changed_each_time(id: int, writes: int) -> ConflictError:
+    return ConflictError(
+        f"customer {id} changed between our read and our write each time "
+        f"(tries: {writes}); nothing was written. Try again later.",
+        conflicts={},
+    )
+
+
+def done(*, answered: bool) -> str:
+    """Say what a write came to before it was read back; without an answer the record told."""
+    return "was accepted" if answered else "was seen to have been applied"
+
+
+def overwritten(
+    id: int, tried: Document, before: Document, found: Document, *, answered: bool
+) -> OverwrittenError:
+    """Say which values of a write the record does not have, and what it has instead."""
+    wanted = dict(leaves(tried, before))
+    grades = graded(tried, before, found)
+    reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
+    replaced = tuple(label(path) for path, what in grades.items() if what == "other")
+    said = [f"{', '.join(reverted)} reverted to what was read before"] if reverted else []
+    said += [f"{', '.join(replaced)} set to a third value"] if replaced else []
+    return OverwrittenError(
+        f"PUT /customers/{id} {done(answered=answered)}, and read back, the record says something "
+        f"else: {'; '.join(said)}. Someone may have written after us, or the gateway did not "
+        "store it, or this read lags behind. `conflicts` has the values.",
+        conflicts={
+            label(path): (at(before, path), at(found, path), wanted[path])
+            for path, what in grades.items()
+            if what in ("reverted", "other")
+        },
+        reverted=reverted,
+        replaced=replaced,
+    )
+
+
+def unknown(id: int, reason: str, *, after: CaiboError | None, resumable: bool) -> str:
+    """Say why nobody can tell whether a write stands, and what to do next."""
+    what = (
+        f"PUT /customers/{id}"
+        if after is None
+        else f"{after}\n  The write may or may not have been applied."
+    )
+    resume = (
+        "customers.apply(error.plan) looks again, and writes only what is missing."
+        if resumable
+        else f"Read customer {id} before trying again."
+    )
+    return f"{what} {reason}\n  {resume}"
