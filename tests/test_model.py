@@ -32,7 +32,7 @@ from caibo.testing import FakeCaibo
 FIELDS = {"phone": "phone", "address": "address", "member_id": "memberId"}
 RECORD = (
     b'{"id":7,"name":"Ada Example","email":"ada@example.com","phone":"+1","address":null,'
-    b'"memberId":"M-1","totalDeposits":100.00,"vendor":{"new":[1E400,1.10]}}'
+    b'"memberId":"R-1","totalDeposits":100.00,"vendor":{"new":[1E400,1.10]}}'
 )
 ID = 7
 LEG = 2.0  # seconds, at most, that a request or an answer travels

@@ -20,7 +20,7 @@ from caibo._wire.retry import Attempted
 from caibo._write import verdict
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
-from caibo._write.reading import Reading
+from caibo._write.reading import Reading, doubt
 from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
 
 
@@ -98,7 +98,8 @@ class Progress:
         )
 
     def count(self, error: CaiboError) -> None:
-        """Count the attempts of a write, and let its error tell those of the whole call."""
+        """Count the attempts of a write that failed, and let its error tell those of the call."""
+        doubt(error, self.id)
         if isinstance(error, Attempted):
             error.attempts = self.attempts = self.attempts + error.attempts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from caibo._record.contract import by_wire_name, field_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.masking import mask
+from caibo._record.spelling import find, fold, text
 
 Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
 Protection = Literal["none", "local-lock", "shared-lock", "conditional"]
@@ -64,11 +65,11 @@ class Update:
 
 def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:
     """Return what an update changes, by field name."""
-    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
-    return {field_name(wire): Change(before.get(wire), after.get(wire)) for wire in changed}
+    changed = [wire for wire in addressed if text(before, wire) != text(after, wire)]
+    return {field_name(wire): Change(find(before, wire), find(after, wire)) for wire in changed}
 
 
-def carried(before: Document, addressed: Container[str]) -> tuple[str, ...]:
+def carried(before: Document, addressed: Collection[str]) -> tuple[str, ...]:
     """Name the members outside the contract that an update preserves."""
-    known = by_wire_name()
-    return tuple(name for name in before if name.lower() not in known and name not in addressed)
+    ours = {fold(name) for name in addressed} | by_wire_name().keys()
+    return tuple(name for name in before if fold(name) not in ours)

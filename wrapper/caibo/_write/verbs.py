@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError
-from caibo._record.checks import check_changes, check_document, check_expectations, check_id, misfit
+from caibo._record.checks import check_changes, check_document, check_expectations, check_id
 from caibo._record.compare import OnConflict
-from caibo._record.contract import by_wire_name
+from caibo._record.contract import field_of
 from caibo._record.customer import Customer
 from caibo._record.document import Document
+from caibo._record.shape import in_two_spellings, misfit, no_record
 from caibo._wire import clock
 from caibo._wire.calls import Flow
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
 from caibo._write.progress import Progress
-from caibo._write.reading import Reading, merge, read
+from caibo._write.reading import Reading, merged, read
 from caibo._write.update import Update
 from caibo._write.verdict import check_expected, check_fit
 from caibo._write.write import Write, write_whole
@@ -76,9 +77,9 @@ def plan(wanted: Wanted, settings: Settings) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, settings)
     read_at = datetime.now(UTC)
     reading = given or (yield from read(id))
-    check_fit(id, reading.document, addressed)
+    check_fit(id, reading.document, addressed, expect)
     check_expected(id, reading.document, expect, addressed)
-    merge(reading.document, addressed)
+    merged(reading.document, addressed)
     return Plan(
         id=id,
         base=reading.document,
@@ -99,7 +100,7 @@ def apply(
     if plan.applied:
         return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
     # A stored one may have been edited, and other limits may hold by now.
-    known = {wire: by_wire_name().get(wire.lower()) for wire in plan.addressed}
+    known = {wire: field_of(wire) for wire in plan.addressed}
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
     check_changes(changes, extra, validate=settings.validate)
@@ -163,7 +164,8 @@ def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Documen
     if wanted.current is None:
         return id, addressed, expect, None
     document = check_document(_mapping(wanted.current), what="current", validate=False)
-    if found := misfit(document, id, addressed):
+    found = no_record(document, id) or misfit(document, addressed)
+    if found := found or in_two_spellings(document, expect):
         raise InvalidChangesError([dataclasses.replace(found, field=f"current[{found.field!r}]")])
     return id, addressed, expect, Reading(document)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from caibo._errors import (
     CaiboError,
@@ -12,15 +13,26 @@ from caibo._errors import (
     ServerError,
     TransportError,
 )
-from caibo._record.checks import misfit
-from caibo._record.compare import Grade, Path, at, grade, label, leaves
+from caibo._record.compare import Grade, at, grade, label, leaves
 from caibo._record.contract import field_name, server_owned
 from caibo._record.document import Document
 from caibo._record.json_text import same
+from caibo._record.respelling import Path, respelt
+from caibo._record.shape import in_two_spellings, misfit, no_record
+from caibo._record.spelling import find, fold
+from caibo._record.values import as_read
 from caibo._write.update import Outcome
 
 Grades = Mapping[Path, Grade]
+Fate = Literal["landed", "untouched", "undecided", "other"]
 
+#: Why nobody can tell, by what was read back after a lost answer.
+REASONS: Mapping[Fate, str] = {
+    "untouched": "Read back, the record has its old values; the write may still arrive.",
+    "undecided": "Read back, the record has its old values, which are the new ones but for their "
+    "spelling.",
+    "other": "Read back, the record has neither the old nor the new values.",
+}
 UNTOUCHED = (
     "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
     "written."
@@ -40,22 +52,34 @@ def graded(tried: Document, before: Document, found: Document) -> Grades:
 def graded_whole(sent: Document, found: Document) -> Grades:
     """Grade a whole record; nobody knows what there was before it."""
     return {
-        (name,): grade((name,), _NOTHING, value, found.get(name))
+        (name,): grade((name,), _NOTHING, value, find(found, name))
         for name, value in sent.items()
         if not server_owned(name)
     }
 
 
 def landed(grades: Grades) -> bool:
-    return set(grades.values()) <= {"confirmed", "normalised"}
+    """Tell whether a write that the gateway accepted stands."""
+    return set(grades.values()) <= {"confirmed", "normalised", "undecided"}
 
 
-def untouched(grades: Grades) -> bool:
-    return set(grades.values()) == {"reverted"}
+def fate(grades: Grades) -> Fate:
+    """Tell what became of a write whose answer was lost: all of it landed, or nothing."""
+    decisive = set(grades.values()) - {"undecided"}
+    if not decisive:
+        return "undecided"
+    if decisive <= {"confirmed", "normalised"}:
+        return "landed"
+    return "untouched" if decisive == {"reverted"} else "other"
 
 
 def outcome(grades: Grades) -> Outcome:
-    return "normalised" if "normalised" in grades.values() else "confirmed"
+    return "confirmed" if set(grades.values()) == {"confirmed"} else "normalised"
+
+
+def stands(addressed: Document, found: Document) -> bool:
+    """Tell whether a record has what is addressed, in whatever spelling."""
+    return all(respelt(path, at(found, path), wanted) for path, wanted in leaves(addressed, found))
 
 
 def lost(error: CaiboError) -> bool:
@@ -78,17 +102,18 @@ def answered(text: bytes, id: int, sent: Document) -> Document:
         said = Document.parse(text)
     except ValueError:
         return sent
-    whole = said.keys() >= sent.keys() and misfit(said, id, {}) is None
-    return said if whole else sent
+    if no_record(said, id) or misfit(said, ()):
+        return sent
+    return said if {fold(name) for name in said} >= {fold(name) for name in sent} else sent
 
 
-def check_fit(id: int, found: Document, addressed: Document) -> None:
+def check_fit(id: int, found: Document, addressed: Document, expect: Document) -> None:
     """Hold a record against what may be written back.
 
     Raises:
         MalformedResponseError: it may not.
     """
-    if problem := misfit(found, id, addressed):
+    if problem := misfit(found, addressed) or in_two_spellings(found, expect):
         raise MalformedResponseError(
             f"the record of customer {id} cannot be written back: {problem.field} "
             f"{problem.message}; nothing was written"
@@ -102,9 +127,10 @@ def check_expected(id: int, found: Document, expect: Document, addressed: Docume
         ConflictError: it says something else.
     """
     conflicts = {
-        field_name(wire): (wanted, found.get(wire), addressed.get(wire, wanted))
+        field_name(wire): (wanted, find(found, wire), addressed.get(wire, wanted))
         for wire, wanted in expect.items()
-        if not same(found.get(wire), wanted)
+        if not same(find(found, wire), wanted)
+        and not same(as_read(wire, find(found, wire)), wanted)
     }
     if conflicts:
         raise ConflictError(
@@ -139,8 +165,9 @@ def overwritten(
     said += [f"{', '.join(replaced)} set to a third value"] if replaced else []
     return OverwrittenError(
         f"PUT /customers/{id} {done(answered=answered)}, and read back, the record says something "
-        f"else: {'; '.join(said)}. Someone may have written after us, or the gateway did not "
-        "store it, or this read lags behind. `conflicts` has the values.",
+        f"else: {'; '.join(said)}. Someone may have written after us, the gateway did not "
+        "store it or stores it in a spelling that is not known here, or this read lags behind. "
+        "`conflicts` has the values.",
         conflicts={
             label(path): (at(before, path), at(found, path), wanted[path])
             for path, what in grades.items()

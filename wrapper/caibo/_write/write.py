@@ -24,7 +24,7 @@ from caibo._wire.retry import retry_after, retryable
 from caibo._write import verdict
 from caibo._write.plan import UnknownOutcomeError
 from caibo._write.progress import Progress
-from caibo._write.reading import Reading, merge, read
+from caibo._write.reading import Reading, merged, read
 from caibo._write.update import Update
 
 
@@ -84,9 +84,9 @@ class Write:
         held = so_far.protection
         while True:
             before = reading.document
-            verdict.check_fit(self._id, before, self._addressed)
+            verdict.check_fit(self._id, before, self._addressed, so_far.expect)
             mine = self._mine(before)
-            after = merge(before, mine)
+            after = merged(before, mine)
             settled = after is before and (self.base is not None or so_far.writes > 0)
             if not settled:
                 verdict.check_expected(self._id, before, so_far.expect, self._addressed)
@@ -133,7 +133,7 @@ class Write:
         if so_far.changes:
             so_far.tried = mine
             return (yield from self._verified(reading))
-        stands = merge(reading.document, self._addressed) is reading.document
+        stands = verdict.stands(self._addressed, reading.document)
         applied = so_far.verb == "apply" and stands and len(self._addressed) > 0
         return so_far.unchanged(reading, "already-applied" if applied else "unchanged")
 
@@ -159,20 +159,17 @@ class Write:
         except CaiboError as unread:
             raise so_far.unknown(error, f"Reading back failed: {unread}") from error
         grades = verdict.graded(so_far.tried, so_far.before, reading.document)
-        if verdict.landed(grades):
+        fate = verdict.fate(grades)
+        if fate == "landed":
             return (yield from self._verified(reading))
-        if not verdict.untouched(grades):
-            reason = "Read back, the record has neither the old nor the new values."
-            raise so_far.unknown(error, reason, seen=reading) from error
-        if again:
+        if again and fate != "other":
             if self._doubt is None or isinstance(self._doubt, ServerError):
                 self._doubt = error
             return reading
-        if isinstance(error, ServerError):
+        if fate == "untouched" and isinstance(error, ServerError):
             error.hint = verdict.UNTOUCHED
             raise error
-        reason = "Read back, the record has its old values; the write may still arrive."
-        raise so_far.unknown(error, reason, seen=reading) from error
+        raise so_far.unknown(error, verdict.REASONS[fate], seen=reading) from error
 
     def _accepted(self, written: httpx.Response, reading: Reading, after: Document) -> Flow[Update]:
         customer, window = self.so_far.answered(written, after), _window(reading, written)
