@@ -42,6 +42,8 @@ def written(fake: FakeCaibo) -> bool:
         (b'{"id":true,"name":"A","email":"a@b.c"}', "another customer"),
         (b'{"id":16772748432912192.0,"name":"A","email":"a@b.c"}', "another customer"),
         (b"{}", "name is missing; found: no members"),
+        (b'{"error":{"inner":{}},"of":[1,{"x":[{}]}]}', "name is missing; found: error, of$"),
+        (b'{"a":{"b":{"c":{"d":{"name":"A","email":"e"}}}}}', "name is missing; found: a$"),
         (b'{"success":false,"message":"no"}', "name is missing; found: success, message$"),
         (b'{"id":16772748432912191}', "name is missing; found: id$"),
         (b'{"id":16772748432912191,"name":"A"}', "email is missing; found: id, name$"),

@@ -45,14 +45,12 @@ def test_only_what_was_changed_is_graded() -> None:
 
 
 def test_a_whole_record_is_graded_without_what_the_gateway_owns() -> None:
-    """It keeps its own values; and nobody knows what there was before."""
-    sent = Document({"id": 8, "name": " ada", "email": "x", "address": None})
+    """It keeps its own values; so it may outside the contract, which matters if it said 2xx."""
+    sent = Document({"id": 8, "name": " ada", "email": "x", "address": None, "at": "today"})
 
-    assert verdict.graded_whole(sent, RECORD) == {
-        ("name",): "normalised",
-        ("email",): "other",
-        ("address",): "confirmed",
-    }
+    fields = {("name",): "normalised", ("email",): "other", ("address",): "confirmed"}
+    assert verdict.graded_whole(sent, RECORD, accepted=True) == fields
+    assert verdict.graded_whole(sent, RECORD, accepted=False) == {**fields, ("at",): "other"}
 
 
 @pytest.mark.parametrize(
@@ -76,24 +74,79 @@ def test_an_error_tells_whether_the_write_may_stand(
 
 
 @pytest.mark.parametrize(
-    ("said", "taken"),
+    ("said", "whole", "contradicts"),
     [
-        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"1","more":1}', True),
-        ('{"ID":"7","NAME":"Ada","EMAIL":"ada@example.com","PHONE":"1"}', True),
-        ('{"id":7,"name":"Ada","email":"ada@example.com"}', False),
-        ('{"id":8,"name":"Ada","email":"ada@example.com","phone":"1"}', False),
-        ('{"id":7,"name":null,"email":"ada@example.com","phone":"1"}', False),
-        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"1","Phone":"2"}', False),
-        ("[]", False),
-        ("", False),
+        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"+2","more":1}', True, False),
+        ('{"ID":"7","NAME":"Ada","EMAIL":"ada@example.com","PHONE":"2"}', True, False),
+        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"+1"}', True, True),
+        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"+3"}', True, True),
+        ('{"id":7,"name":"Bob","email":"ada@example.com","phone":"+2"}', True, False),
+        ('{"id":7,"name":"Ada","email":"ada@example.com"}', False, False),
+        ('{"id":8,"name":"Ada","email":"ada@example.com","phone":"+2"}', False, True),
+        ('{"id":8,"name":"Ada"}', False, False),
+        ('{"id":7,"name":null,"email":"ada@example.com","phone":"+2"}', False, False),
+        ('{"id":7,"name":"Ada","email":"ada@example.com","phone":"+2","Phone":"3"}', False, False),
+        ('{"message":"ok"}', False, False),
     ],
 )
-def test_an_answer_is_taken_where_it_is_the_whole_record(said: str, taken: bool) -> None:
-    """Anything else leaves what was sent."""
-    document = verdict.answered(said.encode(), 7, RECORD)
+def test_an_answer_is_held_against_what_was_sent(said: str, whole: bool, contradicts: bool) -> None:
+    """It may be the whole record, and it may say something else; a part speaks for itself."""
+    answer, tried = Document.parse(said), Document({"phone": "+2"})
 
-    assert (document is not RECORD) == taken
-    assert not taken or str(document) == said
+    grades = verdict.graded(tried, RECORD, answer)
+
+    assert verdict.whole(answer, 7, RECORD) == whole
+    assert verdict.contradicts(answer, 7, grades) == contradicts
+
+
+@pytest.mark.parametrize(
+    ("status", "media_type", "body", "why"),
+    [
+        (200, "text/html", b"<!DOCTYPE html><p>Log in", "a web page"),
+        (200, "", b"\xef\xbb\xbf \n<html>", "a web page"),
+        (200, "application/json", b'{"success":false}', "`success: false`"),
+        (200, "application/json", b'{"Success":false,"Message":"no"}', "`success: false`"),
+        (200, "application/problem+json", b'{"type":"about:blank"}', "a problem document"),
+        (200, "application/json", b'{"Title":"Bad","Status":400}', "a problem document"),
+        (200, "application/json", b'{"detail":"No","status":"409"}', "a problem document"),
+        (207, "application/xml", b"", "several outcomes in it"),
+        (200, "text/html", b"OK", None),
+        (200, "text/html", b"", None),
+        (202, "", b"", None),
+        (200, "application/json", b'{"success":true}', None),
+        (200, "application/json", b'{"message":"ok","status":"done"}', None),
+        (200, "application/json", b'{"title":"Saved","status":200}', None),
+        (200, "application/json", b'{"status":500}', None),
+        (200, "application/json", b"null", None),
+        (200, "application/json", b"\xff", None),
+        (200, "", b'{"name":"A","email":"e","success":false,"status":400,"title":"Dr"}', None),
+    ],
+)
+def test_what_says_2xx_may_be_no_answer(
+    status: int, media_type: str, body: bytes, why: str | None
+) -> None:
+    """A record is one whatever else it has, and so is every other answer that refuses nothing."""
+    assert verdict.no_answer(status, media_type, body, 7) == why
+
+
+def test_what_changed_beyond_is_told_where_it_changed() -> None:
+    """By our names, inside objects only beside what was addressed; null is as good as absent."""
+    sent = Document(
+        {"id": 7, "memberId": "M", "x": {"a": 1, "b": 2, "c": None}, "y": {"a": 1}, "gone": 1}
+    )
+    found = Document(
+        {"ID": 7, "memberID": "N", "X": {"a": 9, "b": 3, "d": 4}, "y": {"a": 2}, "new": [0]}
+    )
+
+    assert verdict.beyond(sent, found, [("x", "a")]) == {
+        "member_id": caibo.Change("M", "N"),
+        "x.b": caibo.Change(2, 3),
+        "x.d": caibo.Change(None, 4),
+        "y": caibo.Change({"a": 1}, {"a": 2}),
+        "gone": caibo.Change(1, None),
+        "new": caibo.Change(None, [0]),
+    }
+    assert verdict.beyond(sent, sent, []) == {}
 
 
 def test_what_stands_may_be_spelt_otherwise() -> None:
@@ -109,7 +162,8 @@ def test_what_was_overwritten_is_named_with_its_values_aside() -> None:
     tried = Document({"phone": "+2", "name": "Bob", "memberId": "M"})
     found = RECORD.merge({"name": "Cid", "memberId": "m"})
 
-    error = verdict.overwritten(7, tried, RECORD, found, answered=True)
+    grades = verdict.graded(tried, RECORD, found)
+    error = verdict.overwritten(7, tried, RECORD, found, grades, answered=True)
 
     assert (error.reverted, error.replaced) == (("phone",), ("name",))
     assert error.conflicts == {"phone": ("+1", "+1", "+2"), "name": ("Ada", "Cid", "Bob")}
@@ -140,3 +194,4 @@ def test_an_unknown_outcome_says_what_to_do_next() -> None:
     assert verdict.unknown(7, "was accepted.", after=None, resumable=False) == (
         "PUT /customers/7 was accepted.\n  Read customer 7 before trying again."
     )
+    assert "apply" not in verdict.unknown(7, "", after=None, resumable=True, readable=False)

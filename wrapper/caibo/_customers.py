@@ -36,7 +36,8 @@ class Customers:
         """Read a customer.
 
         That the gateway has ``GET /customers/{id}`` is an assumption: its vendor
-        documents no way to read.
+        documents no way to read.  A record has `name` and `email`, and the
+        customer's id or else strings in both; anything else is none.
 
         Args:
             id: the customer id, an int64.
@@ -74,25 +75,30 @@ class Customers:
 
         A field that is left out stays as it is, `None` clears it, a value sets
         it.  Members that nobody addressed go back with the very text in which
-        they came.  One update is two requests; one that changes nothing is one.
+        they came, and names as the record spells them: at its top level a member
+        is found in any (ASCII) case.  One update is two requests; one that changes
+        nothing is one.
 
-        When the answer to the write is lost, the record is read back: where the
-        new values are there, the update succeeded; where the old ones are, it is
-        merged and sent again.
+        When the answer to the write is lost, or is a web page, a problem document
+        or ``success: false``, the record is read back: where the new values are
+        there, the update succeeded; where the old ones are, it is merged and sent
+        again.  An answer that is a record with other values than were sent is read
+        back as well, and never sent again.
 
         Args:
             id: the customer id, an int64.
             expect: what the record just read has to say, by field name (wire names
                 outside the contract); absent and null are the same.
             current: a record to merge onto instead of reading: a `Customer`, or a
-                mapping with wire names.  For deployments without a read endpoint.
-                Its age widens the window for lost updates.
+                mapping with wire names.  For deployments without a read endpoint,
+                or with one that wraps the record.  It has to be a record, as in
+                `get`.  Its age widens the window for lost updates.
             confirm: read back after the write, at once or after so many seconds;
                 the client's own `confirm` where it is left out.  Costs one read.
                 It sees who overwrites us within that time, and never whom we
                 overwrote.
             extra: members outside the contract, by wire name.  Objects are merged
-                member by member, `None` sets null.
+                member by member, with exact names inside, `None` sets null.
             **changes: `name`, `email`, `address`, `phone`, `member_id`.
 
         Raises:
@@ -101,8 +107,8 @@ class Customers:
             ConflictError: the record does not say what `expect` asks for; nothing
                 was written.
             OverwrittenError: read back, the record has other values.
-            MalformedResponseError: the record read cannot be written back; nothing
-                was written.
+            MalformedResponseError: what was read is not this customer's record, or
+                cannot be written back; nothing was written.
             BadRequestError: the gateway refused the data, see `field_errors`.
             NotFoundError: no such customer, or no read endpoint.
             UnknownOutcomeError: the answer to the write was lost, and reading back
@@ -168,8 +174,8 @@ class Customers:
 
         The record is read again, unless the plan is younger than the client's
         `max_base_age`, and merged three ways: what others changed meanwhile
-        stays.  A plan that was applied, or whose values the record has, writes
-        nothing: the outcome is "already-applied".
+        stays.  A plan that was applied, or whose values the record has in any
+        spelling, writes nothing: the outcome is "already-applied".
 
         Args:
             plan: from `plan`, or from ``Plan.from_json``.

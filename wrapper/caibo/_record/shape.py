@@ -60,6 +60,13 @@ def misfit(found: Mapping[str, Any], addressed: Collection[str]) -> Problem | No
     return None
 
 
+def of_another(found: Mapping[str, Any], id: int) -> bool:
+    """Tell whether an object is the record of another customer."""
+    own = find(found, "id")
+    whole = all(has(found, field.wire) for field in fields().values() if field.required)
+    return whole and own is not None and not _is(own, id)
+
+
 def in_two_spellings(found: Collection[str], names: Collection[str]) -> Problem | None:
     """Say that one of these names stands there twice, if so: nobody can tell which is meant."""
     spellings = doubled(found, names)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
 
-from caibo._errors import APIError, CaiboError
+from caibo._errors import APIError, CaiboError, MalformedResponseError
 from caibo._record.customer import Customer
 from caibo._record.document import Document
-from caibo._record.masking import mask
+from caibo._record.masking import mask, one_line
+from caibo._record.respelling import Path
 from caibo._wire import clock
 from caibo._wire.calls import Flow, Tell
 from caibo._wire.refusals import request_id
@@ -20,8 +22,10 @@ from caibo._wire.retry import Attempted
 from caibo._write import verdict
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
-from caibo._write.reading import Reading, doubt
+from caibo._write.reading import Reading, doubt, no_read
 from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
+
+_log = logging.getLogger("caibo")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,10 +107,23 @@ class Progress:
         if isinstance(error, Attempted):
             error.attempts = self.attempts = self.attempts + error.attempts
 
-    def answered(self, written: httpx.Response, sent: Document) -> Customer:
-        """Count the attempts of a write that was accepted, and return what it left."""
-        self.attempts += written.extensions["attempts"]
-        return Customer(verdict.answered(written.content, self.id, sent))
+    def heard(self, written: httpx.Response) -> httpx.Response:
+        """Count the attempts of a write that was accepted.
+
+        Raises:
+            MalformedResponseError: the answer does not tell that it was.
+        """
+        attempts: int = written.extensions["attempts"]
+        media_type = written.headers.get("content-type", "").partition(";")[0].strip().lower()
+        status, body = written.status_code, written.content
+        if what := verdict.no_answer(status, media_type, body, self.id):
+            raise MalformedResponseError(
+                f"PUT /customers/{self.id}: {status} with {what} is no answer to a write",
+                attempts=attempts,
+                request_id=request_id(written),
+            )
+        self.attempts += attempts
+        return written
 
     def unknown(
         self,
@@ -115,8 +132,11 @@ class Progress:
         *,
         seen: Reading | None = None,
         written: httpx.Response | None = None,
+        unread: CaiboError | None = None,
     ) -> UnknownOutcomeError:
         """Make the error that says why nobody can tell, with a plan to resume by."""
+        if unread is not None:
+            reason = f"{reason} Reading back failed: {unread}".lstrip()
         if isinstance(error, APIError):
             error.hint = ""  # what to do next stands below
         plan = None
@@ -130,7 +150,13 @@ class Progress:
                 reread=True,
             )
         return UnknownOutcomeError(
-            verdict.unknown(self.id, reason, after=error, resumable=plan is not None),
+            verdict.unknown(
+                self.id,
+                reason,
+                after=error,
+                resumable=plan is not None,
+                readable=unread is None or not no_read(unread),
+            ),
             sent={name: mask(change.after) for name, change in self.changes.items()},
             last_seen=None if seen is None else Customer(seen.document),
             plan=plan,
@@ -151,20 +177,40 @@ class Progress:
 
     def result(
         self,
-        reading: Reading,
         outcome: Outcome,
-        customer: Customer,
+        sent: Document,
+        seen: Document | None,
+        addressed: Collection[Path],
+        *,
         written: httpx.Response | None = None,
+        back: Reading | None = None,
         race_window: float | None = None,
     ) -> Update:
-        """Return the result of having written."""
+        """Return the result of having written.
+
+        Args:
+            outcome: as in `Update`.
+            sent: the record as it was sent.
+            seen: the record as it was seen since, if it was.
+            addressed: the paths in it that were ours to change.
+            written: the answer to the write, unless it was lost.
+            back: what was read back.
+            race_window: as in `Update`.
+        """
+        also = None if seen is None else verdict.beyond(sent, seen, addressed)
+        gone = [name for name, change in (also or {}).items() if change.after is None]
+        if gone:
+            _log.warning("customer %d: sent along and gone: %s", self.id, one_line(", ".join(gone)))
+        quoted = None if back is None else back.request_id
+        kept = carried(sent, self.addressed) if self.addressed else ()
         return Update(
-            customer=customer,
+            customer=Customer(sent if seen is None else seen),
             changes=self.changes,
             outcome=outcome,
             protection=self.protection,
             race_window=race_window,
             attempts=self.attempts,
-            request_id=reading.request_id if written is None else request_id(written),
-            carried=carried(reading.document, self.addressed) if self.addressed else (),
+            request_id=quoted if written is None else request_id(written),
+            carried=tuple(name for name in kept if name not in gone),
+            also_changed=also,
         )

@@ -53,7 +53,7 @@ def read(id: int) -> Flow[Reading]:
     try:
         answer: httpx.Response = yield call(get_customer, id)
     except APIError as error:
-        if error.status in (404, 405, 501):
+        if no_read(error):
             error.hint = _NO_READ
         doubt(error, id)
         raise
@@ -74,6 +74,11 @@ def read(id: int) -> Flow[Reading]:
         entity_tag(answer.headers.get("etag", "")),
         request_id(answer),
     )
+
+
+def no_read(error: CaiboError) -> bool:
+    """Tell whether an error may mean that customers cannot be read here."""
+    return isinstance(error, APIError) and error.status in (404, 405, 501)
 
 
 def doubt(error: CaiboError, id: int) -> None:

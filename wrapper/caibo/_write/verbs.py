@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError
@@ -22,7 +22,7 @@ from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
 from caibo._write.update import Update
 from caibo._write.verdict import check_expected, check_fit
-from caibo._write.write import Write, write_whole
+from caibo._write.write import Learnt, Write, write_whole
 
 Record = Customer | Mapping[str, object]
 #: Whether to read back, or after how many seconds.
@@ -37,6 +37,8 @@ class Settings:
     confirm: Confirm
     max_base_age: float
     deadline: float
+    #: The same object in every copy of a client.
+    learnt: Learnt = field(default_factory=Learnt)
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""
@@ -69,7 +71,12 @@ def get(id: int) -> Flow[Customer]:
 def update(wanted: Wanted, settings: Settings, confirm: Confirm | None) -> Flow[Update]:
     id, addressed, expect, given = _checked(wanted, settings)
     so_far = Progress(verb="update", id=id, addressed=addressed, expect=expect)
-    write = Write(so_far, settings.settle(confirm), max_age=settings.max_base_age)
+    write = Write(
+        so_far,
+        settings.settle(confirm),
+        max_age=settings.max_base_age,
+        learnt=settings.learnt,
+    )
     return (yield from write.update(given))
 
 
@@ -111,6 +118,7 @@ def apply(
         plan.base,
         _on_conflict(on_conflict),
         settings.max_base_age,
+        settings.learnt,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= settings.max_base_age
@@ -147,6 +155,7 @@ def end_edit(
         reading.document,
         _on_conflict(on_conflict),
         settings.max_base_age,
+        settings.learnt,
     )
     edit.update = yield from write.update(reading)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from caibo._errors import (
+    APIError,
     CaiboError,
     ConflictError,
     MalformedResponseError,
@@ -14,14 +15,14 @@ from caibo._errors import (
     TransportError,
 )
 from caibo._record.compare import Grade, at, grade, label, leaves
-from caibo._record.contract import field_name, server_owned
+from caibo._record.contract import field_name, field_of, server_owned
 from caibo._record.document import Document
-from caibo._record.json_text import same
+from caibo._record.json_text import is_object, same
 from caibo._record.respelling import Path, respelt
-from caibo._record.shape import in_two_spellings, misfit, no_record
-from caibo._record.spelling import find, fold
-from caibo._record.values import as_read
-from caibo._write.update import Outcome
+from caibo._record.shape import in_two_spellings, misfit, no_record, of_another
+from caibo._record.spelling import find, fold, has
+from caibo._record.values import as_read, integer
+from caibo._write.update import Change, Outcome
 
 Grades = Mapping[Path, Grade]
 Fate = Literal["landed", "untouched", "undecided", "other"]
@@ -49,12 +50,16 @@ def graded(tried: Document, before: Document, found: Document) -> Grades:
     }
 
 
-def graded_whole(sent: Document, found: Document) -> Grades:
-    """Grade a whole record; nobody knows what there was before it."""
+def graded_whole(sent: Document, found: Document, *, accepted: bool) -> Grades:
+    """Grade a whole record; nobody knows what there was before it.
+
+    Of one that was accepted, members outside the contract are left out: it may be a
+    time stamp of the gateway's, which moves on.
+    """
     return {
-        (name,): grade((name,), _NOTHING, value, find(found, name))
-        for name, value in sent.items()
-        if not server_owned(name)
+        (name,): grade((name,), _NOTHING, sent[name], find(found, name))
+        for name in sent
+        if not server_owned(name) and not (accepted and field_of(name) is None)
     }
 
 
@@ -93,18 +98,75 @@ def lost(error: CaiboError) -> bool:
             return isinstance(error, ServerError | MalformedResponseError)
 
 
-def answered(text: bytes, id: int, sent: Document) -> Document:
-    """Take the gateway's word for the record where it gave the whole one.
-
-    The contract declares no body for 200, so anything may stand there.
-    """
+def said(body: bytes) -> Document | None:
+    """Read the answer to a write; the contract declares none, so anything may stand there."""
     try:
-        said = Document.parse(text)
+        return Document.parse(body)
     except ValueError:
-        return sent
+        return None
+
+
+def no_answer(status: int, media_type: str, body: bytes, id: int) -> str | None:
+    """Say why a 2xx does not tell that the write was accepted, if so.
+
+    A captive portal, a login page and a maintenance page say 200 for what never
+    reached the gateway, and some gateways say it for what they refused.
+    """
+    if status == 207:
+        return "several outcomes in it"
+    found = said(body)
+    if found is None:
+        return "a web page" if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else None
+    if no_record(found, id) is None:
+        return None
+    if find(found, "success") is False:
+        return "`success: false`"
+    code = integer(find(found, "status"))
+    failed = code is not None and code >= 400 and (has(found, "title") or has(found, "detail"))
+    return "a problem document" if failed or media_type == "application/problem+json" else None
+
+
+def contradicts(said: Document, id: int, grades: Grades) -> bool:
+    """Tell whether an answer is a record that says something else than was sent.
+
+    One that is shorter than the record speaks only of the members that it has.
+    """
+    if no_record(said, id):
+        return of_another(said, id)
+    return any(
+        what in ("reverted", "other") and has(said, path[0]) for path, what in grades.items()
+    )
+
+
+def whole(said: Document, id: int, sent: Document) -> bool:
+    """Tell whether an answer is this customer's record, with every field that was sent."""
     if no_record(said, id) or misfit(said, ()):
-        return sent
-    return said if {fold(name) for name in said} >= {fold(name) for name in sent} else sent
+        return False
+    return all(has(said, name) for name in sent if field_of(name) is not None)
+
+
+def beyond(sent: Document, found: Document, addressed: Collection[Path]) -> dict[str, Change]:
+    """Return what differs from what was sent though nobody addressed it, by field name."""
+    ours = {(fold(first), *inner) for first, *inner in addressed}
+    names = [*sent, *(name for name in found if not has(sent, name))]
+    return {
+        label(path): change
+        for name in names
+        for path, change in _beyond((name,), find(sent, name), find(found, name), ours)
+    }
+
+
+def _beyond(
+    path: Path, sent: object, found: object, ours: set[Path]
+) -> Iterator[tuple[Path, Change]]:
+    here = (fold(path[0]), *path[1:])
+    if here in ours or same(sent, found):
+        return
+    if is_object(sent) and is_object(found) and any(p[: len(here)] == here for p in ours):
+        for name in {**sent, **found}:
+            yield from _beyond((*path, name), sent.get(name), found.get(name), ours)
+    else:
+        yield path, Change(sent, found)
 
 
 def check_fit(id: int, found: Document, addressed: Document, expect: Document) -> None:
@@ -140,6 +202,16 @@ def check_expected(id: int, found: Document, expect: Document, addressed: Docume
         )
 
 
+def refused_tag(error: CaiboError) -> CaiboError:
+    """Say of a 412 for a tag that the record still has that nobody need have changed it."""
+    if isinstance(error, APIError):
+        error.hint = (
+            "Nothing was written. Read again, the record still had the tag that was refused: a "
+            "cache between may give out an old one."
+        )
+    return error
+
+
 def changed_each_time(id: int, writes: int) -> ConflictError:
     return ConflictError(
         f"customer {id} changed between our read and our write each time "
@@ -154,11 +226,10 @@ def done(*, answered: bool) -> str:
 
 
 def overwritten(
-    id: int, tried: Document, before: Document, found: Document, *, answered: bool
+    id: int, tried: Document, before: Document, found: Document, grades: Grades, *, answered: bool
 ) -> OverwrittenError:
     """Say which values of a write the record does not have, and what it has instead."""
     wanted = dict(leaves(tried, before))
-    grades = graded(tried, before, found)
     reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
     replaced = tuple(label(path) for path, what in grades.items() if what == "other")
     said = [f"{', '.join(reverted)} reverted to what was read before"] if reverted else []
@@ -178,16 +249,19 @@ def overwritten(
     )
 
 
-def unknown(id: int, reason: str, *, after: CaiboError | None, resumable: bool) -> str:
+def unknown(
+    id: int, reason: str, *, after: CaiboError | None, resumable: bool, readable: bool = True
+) -> str:
     """Say why nobody can tell whether a write stands, and what to do next."""
     what = (
         f"PUT /customers/{id}"
         if after is None
         else f"{after}\n  The write may or may not have been applied."
     )
-    resume = (
-        "customers.apply(error.plan) looks again, and writes only what is missing."
-        if resumable
-        else f"Read customer {id} before trying again."
-    )
+    if not readable:
+        resume = "Look at the customer by other means: this client cannot read it here."
+    elif resumable:
+        resume = "customers.apply(error.plan) looks again, and writes only what is missing."
+    else:
+        resume = f"Read customer {id} before trying again."
     return f"{what} {reason}\n  {resume}"

@@ -1,6 +1,6 @@
 """One write, until it is known what became of it.  Nothing here waits.
 
-read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read back, if asked ─► result
+read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read back, if asked or contradicted ─► result
  ▲                                      ├─ 412 ─► read anew, merge again
  └──── untouched ──── read back ◄───────┴─ answer lost
 
@@ -10,22 +10,31 @@ What an answer or a record read back means is said by `caibo._write.verdict`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
 from caibo_api.api.customers import replace_customer
 
 from caibo._errors import APIError, CaiboError, OverwrittenError, ServerError
-from caibo._record.compare import OnConflict, three_way
+from caibo._record.compare import OnConflict, leaves, three_way
 from caibo._record.contract import field_name
-from caibo._record.customer import Customer
 from caibo._record.document import Document
+from caibo._record.respelling import Path
 from caibo._wire.calls import Again, Call, Flow, Held, Hold, Pause, body, call
 from caibo._wire.retry import retry_after, retryable
 from caibo._write import verdict
 from caibo._write.plan import UnknownOutcomeError
 from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
-from caibo._write.update import Update
+from caibo._write.update import Outcome, Protection, Update
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What a client, together with its copies, has seen of its gateway."""
+
+    #: A write with an old entity tag was refused, and the record had another one.
+    honours_tags: bool = False
 
 
 @dataclass(slots=True)
@@ -41,9 +50,12 @@ class Write:
     base: Document | None = None
     on_conflict: OnConflict = "raise"
     max_age: float = 1.0
+    learnt: Learnt = field(default_factory=Learnt)
 
     _id: int = field(init=False)
     _addressed: Document = field(init=False)
+    #: A tag was refused, and the record read after that still had it.
+    _same_tag: bool = False
     #: An answer was lost, so a later 412 may come of our own write.
     _unsure: bool = False
     #: Why a write may have been applied, or may still be, that was not seen to land.
@@ -93,19 +105,19 @@ class Write:
             if after is before:
                 return (yield from self._nothing_to_write(reading, mine))
             yield so_far.tries(mine, before, after)
-            so_far.protection = "conditional" if reading.etag else held
+            so_far.protection = self._protection(reading, held)
             try:
-                written: httpx.Response = yield self._put(after, reading)
+                written = so_far.heard((yield self._put(after, reading)))
             except CaiboError as error:
                 so_far.count(error)
                 outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
                 if outdated and not self._unsure:
-                    reading = yield from self._changed_under_us(error)
+                    reading = yield from self._changed_under_us(error, reading)
                 elif retryable("PUT", error):
                     reading = yield from self._refused_for_now(error, reading)
                 elif outdated or verdict.lost(error):
                     self._unsure = True
-                    found = yield from self._look(error)
+                    found = yield from self._look(error, reading if outdated else None)
                     if isinstance(found, Update):
                         return found
                     reading = found
@@ -118,6 +130,11 @@ class Write:
         if self.base is None:
             return self._addressed
         return Document(three_way(self.base, before, self._addressed, self.on_conflict))
+
+    def _protection(self, reading: Reading, held: Protection) -> Protection:
+        if reading.etag is None:
+            return held
+        return "conditional" if self.learnt.honours_tags else "if-match"
 
     def _put(self, document: Document, reading: Reading) -> Call:
         made = call(replace_customer, self._id, body=body(document))
@@ -137,11 +154,22 @@ class Write:
         applied = so_far.verb == "apply" and stands and len(self._addressed) > 0
         return so_far.unchanged(reading, "already-applied" if applied else "unchanged")
 
-    def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
+    def _changed_under_us(self, error: CaiboError, reading: Reading) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
         if not (yield Again(self.so_far.attempts, failing=False)):
+            if self._same_tag:
+                raise verdict.refused_tag(error)
             raise verdict.changed_each_time(self._id, self.so_far.writes) from error
-        return (yield from read(self._id))
+        found = yield from read(self._id)
+        self._learn(reading, found)
+        return found
+
+    def _learn(self, refused: Reading, found: Reading) -> None:
+        """Note whether the tag that was refused was a stale one."""
+        self._same_tag = found.etag == refused.etag
+        if found.etag is not None and not self._same_tag:
+            self.learnt.honours_tags = True
+            self.so_far.protection = "conditional"
 
     def _refused_for_now(self, error: CaiboError, reading: Reading) -> Flow[Reading]:
         """Wait and read anew after a refusal that changed nothing: by then the record is old."""
@@ -150,14 +178,16 @@ class Write:
             raise error
         return (yield from read(self._id))
 
-    def _look(self, error: CaiboError) -> Flow[Reading | Update]:
+    def _look(self, error: CaiboError, refused: Reading | None) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
         so_far = self.so_far
         again: bool = yield Again(so_far.attempts)
         try:
             reading = yield from read(self._id)
         except CaiboError as unread:
-            raise so_far.unknown(error, f"Reading back failed: {unread}") from error
+            raise so_far.unknown(error, "", unread=unread) from error
+        if refused is not None:
+            self._learn(refused, reading)
         grades = verdict.graded(so_far.tried, so_far.before, reading.document)
         fate = verdict.fate(grades)
         if fate == "landed":
@@ -172,10 +202,13 @@ class Write:
         raise so_far.unknown(error, verdict.REASONS[fate], seen=reading) from error
 
     def _accepted(self, written: httpx.Response, reading: Reading, after: Document) -> Flow[Update]:
-        customer, window = self.so_far.answered(written, after), _window(reading, written)
-        if self.settle is None:
-            return self.so_far.result(reading, "accepted", customer, written, window)
-        return (yield from self._verified(None, written, window))
+        so_far, window = self.so_far, _window(reading, written)
+        said = verdict.said(written.content)
+        grades = verdict.graded(so_far.tried, so_far.before, said or Document())
+        if self.settle is not None or (said and verdict.contradicts(said, self._id, grades)):
+            return (yield from self._verified(None, written, window))
+        seen = said if said and verdict.whole(said, self._id, after) else None
+        return self._result("accepted", after, seen, written=written, race_window=window)
 
     def _verified(
         self,
@@ -190,13 +223,20 @@ class Write:
                 yield Pause(self.settle or 0.0)
                 back = yield from read(self._id)
             except CaiboError as unread:
-                reason = f"{verdict.done(answered=answered)}. Reading back failed: {unread}"
-                raise so_far.unknown(None, reason, seen=back, written=written) from unread
+                reason = f"{verdict.done(answered=answered)}."
+                raise so_far.unknown(
+                    None, reason, seen=back, written=written, unread=unread
+                ) from unread
         tried, before, found = so_far.tried, so_far.before, back.document
         grades = verdict.graded(tried, before, found)
         if not verdict.landed(grades):
-            raise verdict.overwritten(self._id, tried, before, found, answered=answered)
-        return so_far.result(back, verdict.outcome(grades), Customer(found), written, window)
+            raise verdict.overwritten(self._id, tried, before, found, grades, answered=answered)
+        outcome, sent = verdict.outcome(grades), merged(before, tried)
+        return self._result(outcome, sent, found, written=written, back=back, race_window=window)
+
+    def _result(self, outcome: Outcome, sent: Document, seen: Document | None, **of: Any) -> Update:
+        ours = [path for path, _ in leaves(self.so_far.tried, self.so_far.before)]
+        return self.so_far.result(outcome, sent, seen, ours, **of)
 
 
 def write_whole(so_far: Progress, document: Document) -> Flow[Update]:
@@ -208,32 +248,50 @@ def write_whole(so_far: Progress, document: Document) -> Flow[Update]:
 def _replaced(so_far: Progress, document: Document) -> Flow[Update]:
     yield so_far.intends(None)
     try:
-        written: httpx.Response = yield call(replace_customer, so_far.id, body=body(document))
+        written = so_far.heard((yield call(replace_customer, so_far.id, body=body(document))))
     except CaiboError as error:
         so_far.count(error)
         if not verdict.lost(error):
             raise
         yield Again(1)
         return (yield from _look_for(so_far, document, error))
-    customer = so_far.answered(written, document)
-    return so_far.result(Reading(document), "accepted", customer, written)
+    said = verdict.said(written.content)
+    grades = verdict.graded_whole(document, said or Document(), accepted=True)
+    if said and verdict.contradicts(said, so_far.id, grades):
+        return (yield from _look_for(so_far, document, written))
+    seen = said if said and verdict.whole(said, so_far.id, document) else None
+    return so_far.result("accepted", document, seen, _fields_of(document), written=written)
 
 
-def _look_for(so_far: Progress, document: Document, error: CaiboError) -> Flow[Update]:
-    """Read back after a lost answer to `replace`; without a base, only success can be seen."""
+def _look_for(
+    so_far: Progress, document: Document, after: CaiboError | httpx.Response
+) -> Flow[Update]:
+    """Read back after `replace`; without a base, only success can be seen."""
+    error, written = (after, None) if isinstance(after, CaiboError) else (None, after)
+    reason = "" if written is None else f"{verdict.done(answered=True)}."
     try:
         back = yield from read(so_far.id)
     except CaiboError as unread:
-        raise so_far.unknown(error, f"Reading back failed: {unread}") from error
-    grades = verdict.graded_whole(document, back.document)
-    if not verdict.landed(grades):
-        reason = "Read back, the record is not what was sent."
-        raise so_far.unknown(error, reason, seen=back) from error
-    return so_far.result(back, verdict.outcome(grades), Customer(back.document))
+        unknown = so_far.unknown(error, reason, written=written, unread=unread)
+        raise unknown from (error or unread)
+    found = back.document
+    grades = verdict.graded_whole(document, found, accepted=error is None)
+    if verdict.landed(grades):
+        outcome, ours = verdict.outcome(grades), _fields_of(document)
+        return so_far.result(outcome, document, found, ours, written=written, back=back)
+    if error is None:
+        nothing = Document()
+        raise verdict.overwritten(so_far.id, document, nothing, found, grades, answered=True)
+    reason = "Read back, the record is not what was sent."
+    raise so_far.unknown(error, reason, seen=back) from error
+
+
+def _fields_of(document: Document) -> list[Path]:
+    return list(verdict.graded_whole(document, document, accepted=True))
 
 
 def _window(reading: Reading, written: httpx.Response) -> float | None:
     if reading.asked_at is None:
         return None
-    sent: float = written.request.extensions["sent_at"]
-    return sent - reading.asked_at
+    answered: float = written.extensions["received_at"]
+    return answered - reading.asked_at
