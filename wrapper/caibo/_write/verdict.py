@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from caibo._errors import (
-    APIError,
     CaiboError,
     ConflictError,
     MalformedResponseError,
@@ -34,10 +33,16 @@ REASONS: Mapping[Fate, str] = {
     "spelling.",
     "other": "Read back, the record has neither the old nor the new values.",
 }
+SAME_TAG = (
+    "Nothing was written. Read again, the record still had the tag that was refused: a cache "
+    "between may give out an old one."
+)
 UNTOUCHED = (
     "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
     "written."
 )
+#: What frameworks call it; to take one too many for a refusal costs one read.
+_SUCCESS = ("success", "succeeded", "isSuccess", "ok")
 _NOTHING = object()  # is the same as no JSON value
 
 
@@ -119,8 +124,11 @@ def no_answer(status: int, media_type: str, body: bytes, id: int) -> str | None:
         return "a web page" if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else None
     if no_record(found, id) is None:
         return None
-    if find(found, "success") is False:
-        return "`success: false`"
+    for name in _SUCCESS:
+        if find(found, name) is False:
+            return f"`{name}: false`"
+    if find(found, "errors") or find(found, "error"):
+        return "errors in it"
     code = integer(find(found, "status"))
     failed = code is not None and code >= 400 and (has(found, "title") or has(found, "detail"))
     return "a problem document" if failed or media_type == "application/problem+json" else None
@@ -200,16 +208,6 @@ def check_expected(id: int, found: Document, expect: Document, addressed: Docume
             f"{', '.join(conflicts)}; nothing was written. `conflicts` has the values.",
             conflicts=conflicts,
         )
-
-
-def refused_tag(error: CaiboError) -> CaiboError:
-    """Say of a 412 for a tag that the record still has that nobody need have changed it."""
-    if isinstance(error, APIError):
-        error.hint = (
-            "Nothing was written. Read again, the record still had the tag that was refused: a "
-            "cache between may give out an old one."
-        )
-    return error
 
 
 def changed_each_time(id: int, writes: int) -> ConflictError:

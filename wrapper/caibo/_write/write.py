@@ -110,9 +110,9 @@ class Write:
                 written = so_far.heard((yield self._put(after, reading)))
             except CaiboError as error:
                 so_far.count(error)
-                outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
+                outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
-                    reading = yield from self._changed_under_us(error, reading)
+                    reading = yield from self._changed_under_us(outdated, reading)
                 elif retryable("PUT", error):
                     reading = yield from self._refused_for_now(error, reading)
                 elif outdated or verdict.lost(error):
@@ -154,11 +154,12 @@ class Write:
         applied = so_far.verb == "apply" and stands and len(self._addressed) > 0
         return so_far.unchanged(reading, "already-applied" if applied else "unchanged")
 
-    def _changed_under_us(self, error: CaiboError, reading: Reading) -> Flow[Reading]:
+    def _changed_under_us(self, error: APIError, reading: Reading) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
         if not (yield Again(self.so_far.attempts, failing=False)):
             if self._same_tag:
-                raise verdict.refused_tag(error)
+                error.hint = verdict.SAME_TAG
+                raise error
             raise verdict.changed_each_time(self._id, self.so_far.writes) from error
         found = yield from read(self._id)
         self._learn(reading, found)
@@ -288,6 +289,10 @@ def _look_for(
 
 def _fields_of(document: Document) -> list[Path]:
     return list(verdict.graded_whole(document, document, accepted=True))
+
+
+def _stale(error: CaiboError) -> APIError | None:
+    return error if isinstance(error, APIError) and error.status == 412 else None
 
 
 def _window(reading: Reading, written: httpx.Response) -> float | None:
