@@ -79,9 +79,13 @@ class TestRefusals:
         ("members", "field", "reason"),
         [
             ({"id": 1, "name": "A", "email": "a@b.c"}, "current['id']", "another customer"),
-            ({"id": str(ID), "name": "A", "email": "a@b.c"}, "current['id']", "another customer"),
-            ({"email": "a@b.c"}, "current['name']", "is missing; set name="),
-            ({"name": "A", "email": None}, "current['email']", "is null; set email="),
+            ({"id": "1", "name": "A", "email": "a@b.c"}, "current['id']", "another customer"),
+            ({"id": ID, "name": "A"}, "current['email']", "is missing; found: id, name"),
+            ({"name": "A", "email": None}, "current['email']", "is null, and there is no id"),
+            ({"id": ID, "name": "A", "email": None}, "current['email']", "is null; set email="),
+            ({"data": {"id": ID, "name": "A", "email": "e"}}, "current['name']", "inside 'data'"),
+            ({"name": "A", "email": "a@b.c", "Phone": "1", "phone": "2"}, "current['Phone']",
+             "stands there in several spellings: Phone, phone"),
             ({"name": "A", "email": "a@b.c", "member_id": "M"}, "current['member_id']",
              "write 'memberId'"),
             ({"name": "A", "email": "a@b.c", "owner_id": 1}, "current['owner_id']",
@@ -98,13 +102,16 @@ class TestRefusals:
         assert [problem.field for problem in caught.value.problems] == [field]
         assert fake.requests == []
 
-    def test_it_may_lack_what_the_changes_set(self, client: Face, fake: FakeCaibo) -> None:
-        """Name and e-mail are all that the contract requires."""
+    def test_a_change_may_heal_it(self, client: Face, fake: FakeCaibo) -> None:
+        """But not make a record of what is none: the write would wipe the rest."""
         fake.add_customer(id=ID)
+        broken = {"id": ID, "name": None, "email": "a@b.c"}
 
-        client.update(ID, current={}, name="A", email="a@b.c")
+        client.update(ID, current=broken, name="A")
+        with pytest.raises(caibo.InvalidChangesError, match="found: no members"):
+            client.update(ID, current={}, name="A", email="a@b.c")
 
-        assert fake.requests[0].body == b'{"name":"A","email":"a@b.c"}'
+        assert [r.json for r in fake.requests] == [{**broken, "name": "A"}]
 
     @pytest.mark.parametrize(
         ("members", "field", "reason"),

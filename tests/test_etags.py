@@ -17,11 +17,11 @@ def id(fake: FakeCaibo) -> int:
 
 
 def test_the_tag_goes_with_the_write(wire: Face, fake: FakeCaibo, id: int) -> None:
-    """And the update says that it was conditional."""
+    """And the update says that it was asked for."""
     update = wire.update(id, phone=None)
 
     assert fake.requests[-1].headers["If-Match"] == '"v1"'
-    assert (update.outcome, update.protection) == ("accepted", "conditional")
+    assert (update.outcome, update.protection) == ("accepted", "if-match")
 
 
 def test_without_a_tag_nothing_is_claimed(client: Face, fake: FakeCaibo, id: int) -> None:

@@ -41,6 +41,20 @@ def test_a_record_that_says_so_is_written(
 
 
 @pytest.mark.parametrize(
+    "expect", [{"owner_id": 17}, {"total_deposits": Decimal("100.00")}, {"owner_id": "17"}]
+)
+def test_a_number_that_came_as_a_string_is_expected_as_it_reads(
+    client: Face, fake: FakeCaibo, expect: Any
+) -> None:
+    """What `Customer` gives can be expected, and so can what the record says."""
+    id = fake.add_customer(ownerId="17", totalDeposits="100.00")
+
+    assert client.update(id, expect=expect, name="Ada").outcome == "accepted"
+    with pytest.raises(caibo.ConflictError):
+        client.update(id, expect=dict.fromkeys(expect, 18), name="Bob")
+
+
+@pytest.mark.parametrize(
     ("expect", "field", "theirs"),
     [
         ({"email": "old@example.com"}, "email", "ada@example.com"),

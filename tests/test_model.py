@@ -32,7 +32,7 @@ from caibo.testing import FakeCaibo
 FIELDS = {"phone": "phone", "address": "address", "member_id": "memberId"}
 RECORD = (
     b'{"id":7,"name":"Ada Example","email":"ada@example.com","phone":"+1","address":null,'
-    b'"memberId":"M-1","totalDeposits":100.00,"vendor":{"new":[1E400,1.10]}}'
+    b'"memberId":"R-1","totalDeposits":100.00,"vendor":{"new":[1E400,1.10]}}'
 )
 ID = 7
 LEG = 2.0  # seconds, at most, that a request or an answer travels
@@ -258,7 +258,7 @@ def play(
 
     with ExitStack() as patched:
         patched.enter_context(patch.object(time, "monotonic", trio.current_time))
-        for module in ("caibo._write.verbs", "caibo._write.write"):
+        for module in ("caibo._write.verbs", "caibo._write.progress"):
             patched.enter_context(patch(f"{module}.datetime", Virtual))
         trio.run(all_of_them, clock=MockClock(autojump_threshold=0))
     return world

@@ -101,10 +101,37 @@ class TestReading:
 
         assert str(ada.total_deposits) == str(Decimal(value))
 
+    @pytest.mark.parametrize("name", ["id", "owner_id", "user_id"])
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [("12345.0", 12345), ("1.2345e4", 12345), (f'"{2**63 - 1}"', 2**63 - 1), ('"-7"', -7),
+         ("0", 0)],
+    )  # fmt: skip
+    def test_a_whole_number_is_an_int(self, name: str, text: str, value: int) -> None:
+        """Also one that came as a string, as long ids do where JavaScript may read them."""
+        ada = caibo.Customer(caibo.Document.parse(f'{{"{WIRE[name]}":{text}}}'))
+
+        assert (getattr(ada, name), type(getattr(ada, name))) == (value, int)
+
+    @pytest.mark.parametrize("text", ["100.00", "-0.10", "1E+2", "7"])
+    def test_a_sum_may_come_as_a_string(self, text: str) -> None:
+        """Django REST framework and pydantic write decimals so."""
+        assert str(customer(totalDeposits=text).total_deposits) == text
+
+    def test_a_member_is_found_in_any_case(self) -> None:
+        """As .NET writes them in one setting or another; errors name it as it came."""
+        ada = caibo.Customer({"Id": 7, "NAME": "Ada", "Phone": "+1", "memberid": 7})
+
+        assert (ada.id, ada.name, ada.phone) == (7, "Ada", "+1")
+        assert repr(ada).startswith("Customer(id=7, name='A…'")
+        with pytest.raises(caibo.MalformedResponseError, match=r"document\['memberid'\] has it"):
+            _ = ada.member_id
+
     @pytest.mark.parametrize(
         ("name", "value", "reason"),
         [
-            ("id", "7", r"id should be an integer \(found: string\)"),
+            ("id", "7x", r"id should be an integer \(found: string\)"),
+            ("owner_id", "07", r"ownerId should be an integer \(found: string\)"),
             ("owner_id", Decimal("7.5"), r"ownerId should be an integer \(found: number\)"),
             ("user_id", True, r"userId should be an integer \(found: boolean\)"),
             ("owner_name", 7, r"ownerName should be a string \(found: number\)"),
@@ -115,7 +142,12 @@ class TestReading:
             ("member_id", 7, r"memberId should be a string \(found: number\)"),
             ("has_payment_requests", "yes", r"hasPaymentRequests should be true or false"),
             ("has_payment_requests", 1, r"hasPaymentRequests should be true or false"),
-            ("total_deposits", "100.00", r"totalDeposits should be a number \(found: string\)"),
+            ("total_deposits", "1,000", r"totalDeposits should be a number \(found: string\)"),
+            (
+                "total_deposits",
+                f"1E{'9' * 30}",
+                r"totalDeposits should be a number \(found: string",
+            ),
             ("total_deposits", True, r"totalDeposits should be a number \(found: boolean\)"),
             ("create_date", "yesterday", r"createDate should be an ISO 8601 date and time"),
             ("create_date", 1709631012, r"createDate should be a string \(found: number\)"),

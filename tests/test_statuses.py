@@ -201,8 +201,10 @@ def fake_request_id(fake: FakeCaibo, method: str) -> str:
 
 class TestSuccess:
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])
-    @pytest.mark.parametrize("body", [b"", b"null", b"{}", b"[]", b"<html>", b"\xff", RECORD])
-    def test_a_write_takes_any_body(self, connect: Connect, status: int, body: bytes) -> None:
+    @pytest.mark.parametrize("body", [b"", b"null", b"{}", b"[]", b"OK", b"\xff"])
+    def test_a_write_takes_any_body_that_denies_nothing(
+        self, connect: Connect, status: int, body: bytes
+    ) -> None:
         """The contract declares none for 200."""
         update = connect(**Script(answer(status, body)).options).replace(ID, PERSON)
 

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from typing import Any, NoReturn, Self
 
@@ -183,10 +184,10 @@ class _Client:
             headers=merged(was.headers, headers),
         )
         settings = self._settings
-        light._settings = Settings(
+        light._settings = replace(
+            settings,
             validate=settings.validate if validate is None else validate,
             confirm=settings.confirm if confirm is None else confirm,
-            max_base_age=settings.max_base_age,
             deadline=light._options.deadline,
         )
         light._settings.settle(None)

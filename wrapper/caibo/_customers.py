@@ -42,7 +42,8 @@ class Customers:
         """Read a customer.
 
         That the gateway has ``GET /customers/{id}`` is an assumption: its vendor
-        documents no way to read.
+        documents no way to read.  A record has `name` and `email`, and the
+        customer's id or else strings in both; anything else is none.
 
         Args:
             id: the customer id, an int64.
@@ -80,25 +81,30 @@ class Customers:
 
         A field that is left out stays as it is, `None` clears it, a value sets
         it.  Members that nobody addressed go back with the very text in which
-        they came.  One update is two requests; one that changes nothing is one.
+        they came, and names as the record spells them: at its top level a member
+        is found in any (ASCII) case.  One update is two requests; one that changes
+        nothing is one.
 
-        When the answer to the write is lost, the record is read back: where the
-        new values are there, the update succeeded; where the old ones are, it is
-        merged and sent again.
+        When the answer to the write is lost, or is a web page, a problem document
+        or ``success: false``, the record is read back: where the new values are
+        there, the update succeeded; where the old ones are, it is merged and sent
+        again.  An answer that is a record with other values than were sent is read
+        back as well, and never sent again.
 
         Args:
             id: the customer id, an int64.
             expect: what the record just read has to say, by field name (wire names
                 outside the contract); absent and null are the same.
             current: a record to merge onto instead of reading: a `Customer`, or a
-                mapping with wire names.  For deployments without a read endpoint.
-                Its age widens the window for lost updates.
+                mapping with wire names.  For deployments without a read endpoint,
+                or with one that wraps the record.  It has to be a record, as in
+                `get`.  Its age widens the window for lost updates.
             confirm: read back after the write, at once or after so many seconds;
                 the client's own `confirm` where it is left out.  Costs one read.
                 It sees who overwrites us within that time, and never whom we
                 overwrote.
             extra: members outside the contract, by wire name.  Objects are merged
-                member by member, `None` sets null.
+                member by member, with exact names inside, `None` sets null.
             **changes: `name`, `email`, `address`, `phone`, `member_id`.
 
         Raises:
@@ -107,8 +113,8 @@ class Customers:
             ConflictError: the record does not say what `expect` asks for; nothing
                 was written.
             OverwrittenError: read back, the record has other values.
-            MalformedResponseError: the record read cannot be written back; nothing
-                was written.
+            MalformedResponseError: what was read is not this customer's record, or
+                cannot be written back; nothing was written.
             BadRequestError: the gateway refused the data, see `field_errors`.
             NotFoundError: no such customer, or no read endpoint.
             UnknownOutcomeError: the answer to the write was lost, and reading back
@@ -174,8 +180,8 @@ class Customers:
 
         The record is read again, unless the plan is younger than the client's
         `max_base_age`, and merged three ways: what others changed meanwhile
-        stays.  A plan that was applied, or whose values the record has, writes
-        nothing: the outcome is "already-applied".
+        stays.  A plan that was applied, or whose values the record has in any
+        spelling, writes nothing: the outcome is "already-applied".
 
         Args:
             plan: from `plan`, or from ``Plan.from_json``.
@@ -254,10 +260,7 @@ class Customers:
 
 
 class AsyncCustomers:
-    """Read and change customers: ``client.customers``.
-
-    `Customers` has the same names, not awaited.
-    """
+    """Read and change customers, awaited: ``client.customers``, as `Customers`."""
 
     def __init__(self, session: Callable[[], Session]) -> None:
         self._session = session
@@ -267,24 +270,7 @@ class AsyncCustomers:
         return await Tasks.run(session.wire.whole(verb(session)))
 
     async def get(self, id: int, /) -> Customer:
-        """Read a customer.
-
-        That the gateway has ``GET /customers/{id}`` is an assumption: its vendor
-        documents no way to read.
-
-        Args:
-            id: the customer id, an int64.
-
-        Raises:
-            InvalidChangesError: the id is no int64; nothing was sent.
-            NotFoundError: no such customer, or no read endpoint.
-            MalformedResponseError: the answer is not this customer's record.
-            CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
-
-        Example:
-            >>> customer = await client.customers.get(12345)
-        """
+        """As `Customers.get`, awaited."""
         return await self._run(lambda s: verbs.get(s, id))
 
     async def update(
@@ -298,59 +284,7 @@ class AsyncCustomers:
         extra: Mapping[str, object] | None = None,
         **changes: Unpack[CustomerChanges],
     ) -> Update:
-        """Change some fields and lose nothing else: read now, merge, write if something differs.
-
-        Without an ETag, which the vendor does not document, no client can keep
-        another writer out: a change that lands between our read and our write is
-        overwritten unseen.  That window is kept small and reported as
-        ``Update.race_window``.  Updates of one customer through one client queue.
-        If a read does carry an ETag, If-Match goes with the write.
-
-        A field that is left out stays as it is, `None` clears it, a value sets
-        it.  Members that nobody addressed go back with the very text in which
-        they came.  One update is two requests; one that changes nothing is one.
-
-        When the answer to the write is lost, the record is read back: where the
-        new values are there, the update succeeded; where the old ones are, it is
-        merged and sent again.
-
-        Args:
-            id: the customer id, an int64.
-            expect: what the record just read has to say, by field name (wire names
-                outside the contract); absent and null are the same.
-            current: a record to merge onto instead of reading: a `Customer`, or a
-                mapping with wire names.  For deployments without a read endpoint.
-                Its age widens the window for lost updates.
-            confirm: read back after the write, at once or after so many seconds;
-                the client's own `confirm` where it is left out.  Costs one read.
-                It sees who overwrites us within that time, and never whom we
-                overwrote.
-            extra: members outside the contract, by wire name.  Objects are merged
-                member by member, `None` sets null.
-            **changes: `name`, `email`, `address`, `phone`, `member_id`.
-
-        Raises:
-            InvalidChangesError: unknown, server-owned or unfit fields; nothing was
-                sent.
-            ConflictError: the record does not say what `expect` asks for; nothing
-                was written.
-            OverwrittenError: read back, the record has other values.
-            MalformedResponseError: the record read cannot be written back; nothing
-                was written.
-            BadRequestError: the gateway refused the data, see `field_errors`.
-            NotFoundError: no such customer, or no read endpoint.
-            UnknownOutcomeError: the answer to the write was lost, and reading back
-                does not tell.
-            CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
-
-        Example:
-            >>> update = await client.customers.update(12345, email="new@example.com", phone=None)
-            >>> update.outcome, list(update.changes)
-            ('accepted', ['email', 'phone'])
-
-        Source: https://docs.caibo.digital, "Update Customer".
-        """
+        """As `Customers.update`, awaited."""
         wanted = Wanted(id, changes, extra, expect, current)
         return await self._run(lambda s: verbs.update(s, wanted, confirm))
 
@@ -364,29 +298,7 @@ class AsyncCustomers:
         extra: Mapping[str, object] | None = None,
         **changes: Unpack[CustomerChanges],
     ) -> Plan:
-        """Work out an update and write nothing: for a person to look at, or for later.
-
-        Args:
-            id: the customer id, an int64.
-            expect: what the record has to say when the plan is applied; looked at
-                now as well.
-            current: a record to plan on instead of reading it.
-            extra: members outside the contract, by wire name.
-            **changes: `name`, `email`, `address`, `phone`, `member_id`.
-
-        Raises:
-            InvalidChangesError: unknown, server-owned or unfit fields; nothing was
-                sent.
-            ConflictError: the record does not say what `expect` asks for.
-            MalformedResponseError: the record read cannot be written back.
-            CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
-
-        Example:
-            >>> plan = await client.customers.plan(12345, phone=None)
-            >>> list(plan.changes)
-            ['phone']
-        """
+        """As `Customers.plan`, awaited."""
         wanted = Wanted(id, changes, extra, expect, current)
         return await self._run(lambda s: verbs.plan(s, wanted))
 
@@ -398,84 +310,18 @@ class AsyncCustomers:
         confirm: Confirm | None = None,
         on_conflict: OnConflict = "raise",
     ) -> Update:
-        """Write what a plan says, on the record as it is now.
-
-        The record is read again, unless the plan is younger than the client's
-        `max_base_age`, and merged three ways: what others changed meanwhile
-        stays.  A plan that was applied, or whose values the record has, writes
-        nothing: the outcome is "already-applied".
-
-        Args:
-            plan: from `plan`, or from ``Plan.from_json``.
-            confirm: as in `update`.
-            on_conflict: what to do where someone else changed the same field:
-                "raise", take "ours" or "theirs", or call a function with (field,
-                base, theirs, mine) that returns the value.
-
-        Raises:
-            ConflictError: someone else changed the same field, or the record does
-                not say what the plan expects; nothing was written.
-            CaiboError: everything that `update` raises.
-
-        Example:
-            >>> plan = await client.customers.plan(12345, phone=None)
-            >>> update = await client.customers.apply(plan)
-            >>> update.outcome
-            'accepted'
-        """
+        """As `Customers.apply`, awaited."""
         return await self._run(lambda s: verbs.apply(s, plan, confirm, on_conflict))
 
     @asynccontextmanager
     async def edit(
         self, id: int, /, *, confirm: Confirm | None = None, on_conflict: OnConflict = "raise"
     ) -> AsyncGenerator[Draft]:
-        """Give a customer to assign to, and write the differences when the block ends.
-
-        Nothing is written when the block raises, or when nothing differs.  Where
-        the block took longer than the client's `max_base_age`, the record is read
-        again and merged three ways: what others changed meanwhile stays.
-
-        Args:
-            id: the customer id, an int64.
-            confirm: as in `update`.
-            on_conflict: as in `apply`.
-
-        Raises:
-            ConflictError: someone else changed the same field; nothing was written.
-            CaiboError: everything that `update` raises, on the way in or out.
-
-        Example:
-            >>> async with client.customers.edit(12345) as draft:
-            ...     draft.phone = None
-            >>> list(draft.update.changes)
-            ['phone']
-        """
+        """As `Customers.edit`, entered with ``async with``."""
         edit = await self._run(lambda s: verbs.begin_edit(s, id, confirm, on_conflict))
         yield Draft(edit)
         await self._run(lambda s: verbs.end_edit(s, edit, confirm, on_conflict))
 
     async def replace(self, id: int, document: Record, /) -> Update:
-        """Write exactly this record: nothing is read, nothing is merged.
-
-        This is the gateway's own operation.  What an omitted optional member
-        becomes is not documented: take it for lost.  Only when the answer is lost
-        is the record read, to see whether it landed.
-
-        Args:
-            id: the customer id, an int64.
-            document: the whole record: a `Customer`, or a mapping with wire names
-                that has name and email.
-
-        Raises:
-            InvalidChangesError: no whole record, or beyond the contract's limits;
-                nothing was sent.
-            UnknownOutcomeError: the answer to the write was lost, and the record
-                read back is not what was sent.
-            CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
-
-        Example:
-            >>> document = {"name": "Jo Li", "email": "jo@example.com"}
-            >>> update = await client.customers.replace(12345, document)
-        """
+        """As `Customers.replace`, awaited."""
         return await self._run(lambda s: verbs.replace(s, id, document))

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from caibo._errors import InvalidChangesError, Problem
-from caibo._record.contract import Field, by_wire_name, fields, snake_case
+from caibo._record.contract import Field, field_of, fields, snake_case
 from caibo._record.document import Document
 from caibo._record.json_text import encode, encode_name, is_array, is_object
+from caibo._record.spelling import doubled, find, has
 
 # "Updatable Fields" and the examples of the vendor's page, https://docs.caibo.digital;
 # none of them is in its contract, which says `additionalProperties: false`.
@@ -100,13 +101,17 @@ def check_document(document: Mapping[str, object], *, what: str, validate: bool)
         if field is not None and field.wire != name:
             message = f"is this package's name; a record has wire names: write {field.wire!r}"
             problems.append(Problem(f"{what}[{name!r}]", message, field.wire))
+    spellings = () if problems else doubled(document, [field.wire for field in fields().values()])
+    if spellings:
+        message = f"stands there in several spellings: {', '.join(spellings)}"
+        problems.append(Problem(f"{what}[{spellings[0]!r}]", message))
     if validate and not problems:
         for field in (field for field in fields().values() if field.writable):
-            if field.wire not in document:
+            if not has(document, field.wire):
                 missing = f"{field.wire} is required in a whole record"
                 problem = Problem(field.name, missing) if field.required else None
             else:
-                problem = _limit(field, document[field.wire])
+                problem = _limit(field, find(document, field.wire))
             problems += [problem] if problem else []
     if problems:
         raise InvalidChangesError(problems)
@@ -141,32 +146,6 @@ def check_expectations(expect: Mapping[str, object] | None) -> Document:
     return Document(wanted)
 
 
-def other_customer(document: Mapping[str, object], id: int) -> bool:
-    """Tell whether a record names another id; a record without one names none."""
-    found = document.get("id")
-    return found is not None and (isinstance(found, bool) or found != id)
-
-
-def misfit(
-    document: Mapping[str, object], id: int, addressed: Mapping[str, object]
-) -> Problem | None:
-    """Say why a record cannot be written back as the customer `id`, if so.
-
-    A required member may be missing where the changes set it.  An empty string
-    is valid under the contract.
-    """
-    if other_customer(document, id):
-        return Problem("id", "is another customer's")
-    for field in fields().values():
-        if field.required and field.wire not in addressed:
-            value = document.get(field.wire)
-            if not isinstance(value, str):
-                found = json_type(value) if field.wire in document else "missing"
-                message = f"must be a string and is {found}; set {field.name}= to go on"
-                return Problem(field.wire, message)
-    return None
-
-
 def json_type(value: object) -> str:
     match value:
         case None:
@@ -184,7 +163,7 @@ def json_type(value: object) -> str:
 
 
 def _refused_name(name: str, field: Field | None) -> Problem:
-    field = field or by_wire_name().get(name.lower())
+    field = field or field_of(name)
     if field is not None and not field.writable:
         return Problem(name, "is set by the gateway (an assumption of ours) and cannot be changed")
     if field is not None:
@@ -268,7 +247,7 @@ def _check_extra(extra: object) -> list[Problem]:
         return [Problem("extra", f"expected a mapping, not {type(extra).__name__}")]
     problems: list[Problem] = []
     for name, value in extra.items():
-        known = by_wire_name().get(str(name).lower()) or fields().get(str(name).lower())
+        known = field_of(str(name)) or fields().get(str(name).lower())
         if not isinstance(name, str):
             problems.append(Problem("extra", "member names are strings"))
         elif known is not None and known.writable:
@@ -278,4 +257,8 @@ def _check_extra(extra: object) -> list[Problem]:
             problems.append(_refused_name(f"extra[{name!r}]", known))
         elif problem := _unfit(name, value, f"extra[{name!r}]"):
             problems.append(problem)
+    spellings = () if problems else doubled(extra)
+    if spellings:
+        message = f"is one member in several spellings: {', '.join(spellings)}"
+        problems.append(Problem(f"extra[{spellings[0]!r}]", message))
     return problems

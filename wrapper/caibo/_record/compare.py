@@ -6,40 +6,42 @@ Everything is compared where the caller addressed it: inside an object that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from caibo._errors import ConflictError, InvalidChangesError, Problem
 from caibo._record.contract import field_name
 from caibo._record.json_text import encode, is_object, same
+from caibo._record.respelling import Path, respelt
+from caibo._record.spelling import find
 
-Path = tuple[str, ...]
 #: What to do where both changed one field: raise, take one side, or ask a function, which
 #: is called with (field, base, theirs, mine) and returns the value.
 OnConflict = Literal["raise", "ours", "theirs"] | Callable[[str, Any, Any, Any], object]
-#: What became of one value that was written.
-Grade = Literal["confirmed", "normalised", "reverted", "other"]
+#: What became of one value that was written.  "undecided": it is as before, which is
+#: what was sent in another spelling.
+Grade = Literal["confirmed", "normalised", "undecided", "reverted", "other"]
 
-_PHONE_PUNCTUATION = re.compile(r"[\s().\-/]")
 
-
-def leaves(
-    addressed: Mapping[str, Any], base: Mapping[str, Any], above: Path = ()
-) -> Iterator[tuple[Path, Any]]:
+def leaves(addressed: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """Yield each value that a merge of `addressed` onto `base` sets, with its path."""
     for name, value in addressed.items():
-        inner = base.get(name)
-        if is_object(value) and is_object(inner):
-            yield from leaves(value, inner, (*above, name))
-        else:
-            yield (*above, name), value
+        yield from _leaves((name,), value, find(base, name))
+
+
+def _leaves(path: Path, value: Any, base: Any) -> Iterator[tuple[Path, Any]]:
+    if is_object(value) and is_object(base):
+        for name, inner in value.items():
+            yield from _leaves((*path, name), inner, base.get(name))
+    else:
+        yield path, value
 
 
 def at(document: Mapping[str, Any], path: Path) -> Any:
     """Return the value at a path; absent and null are the same here."""
-    value: Any = document
-    for name in path:
+    first, *inner = path
+    value: Any = find(document, first)
+    for name in inner:
         value = value.get(name) if is_object(value) else None
     return value
 
@@ -67,6 +69,8 @@ def three_way(
         was, now = at(base, path), at(theirs, path)
         if same(was, now) or same(now, wanted):
             _put(merged, path, wanted)
+        elif respelt(path, now, wanted):  # both want the same; the spelling is the gateway's
+            _put(merged, path, now)
         elif callable(on_conflict):
             _put(merged, path, _decided(on_conflict(label(path), was, now, wanted), path))
         elif on_conflict == "ours":
@@ -103,13 +107,6 @@ def grade(path: Path, before: object, sent: object, found: object) -> Grade:
     """Tell what became of one value: as sent, as sent but respelt, as before, or another."""
     if same(found, sent):
         return "confirmed"
-    if same(found, before):
-        return "reverted"
-    return "normalised" if _loosely(path, found) == _loosely(path, sent) else "other"
-
-
-def _loosely(path: Path, value: object) -> object:
-    if not isinstance(value, str):
-        return object()  # equal to nothing
-    value = value.strip().casefold()
-    return _PHONE_PUNCTUATION.sub("", value) if path == ("phone",) else value
+    if respelt(path, found, sent):
+        return "undecided" if same(found, before) else "normalised"
+    return "reverted" if same(found, before) else "other"

@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from caibo._record.spelling import fold
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -53,16 +55,18 @@ def fields() -> Mapping[str, Field]:
 
 @cache
 def by_wire_name() -> Mapping[str, Field]:
-    """Return the fields of a customer by their names on the wire, in lower case.
+    """Return the fields of a customer by their names on the wire, folded."""
+    return {fold(field.wire): field for field in fields().values()}
 
-    Lower case because ASP.NET matches names without regard to it.
-    """
-    return {field.wire.lower(): field for field in fields().values()}
+
+def field_of(wire: str) -> Field | None:
+    """Return the field that a member is, in whatever case it is spelt."""
+    return by_wire_name().get(fold(wire))
 
 
 def field_name(wire: str) -> str:
     """Return this package's name of a member, its own name where it is outside the contract."""
-    field = by_wire_name().get(wire.lower())
+    field = field_of(wire)
     return wire if field is None else field.name
 
 
@@ -72,5 +76,5 @@ def snake_case(wire: str) -> str:
 
 def server_owned(wire: str) -> bool:
     """Tell whether the gateway sets a member, which is an assumption of the overlay."""
-    field = by_wire_name().get(wire.lower())
+    field = field_of(wire)
     return field is not None and not field.writable

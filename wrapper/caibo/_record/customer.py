@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 from caibo._errors import MalformedResponseError
 from caibo._record.checks import json_type
 from caibo._record.contract import fields
 from caibo._record.document import Document
 from caibo._record.masking import mask
+from caibo._record.spelling import find, spelling
+from caibo._record.values import decimal, integer
 
 
 class CustomerChanges(TypedDict, total=False):
@@ -56,7 +58,8 @@ class Customer:
     Absent and null both read as `None`.  Values are decoded when they are asked
     for, so a member that the gateway spells in an unexpected way spoils only
     itself: reading it raises `MalformedResponseError`, and
-    ``customer.document`` still has it.  The `repr` masks personal values.
+    ``customer.document`` still has it.  Names are found in any case, and numbers
+    that came as strings are numbers.  The `repr` masks personal values.
 
     Example:
         >>> customer = Customer({"id": 7, "name": "Jo Li", "email": "jo@example.com"})
@@ -124,7 +127,7 @@ class Customer:
     @property
     def has_payment_requests(self) -> bool | None:
         """Whether payment requests exist; set by the gateway (assumption)."""
-        value = self._document.get("hasPaymentRequests")
+        value = find(self._document, "hasPaymentRequests")
         if value is None or isinstance(value, bool):
             return value
         self._unfit("hasPaymentRequests", "true or false")
@@ -132,12 +135,11 @@ class Customer:
     @property
     def total_deposits(self) -> Decimal | None:
         """The sum of deposits, every digit kept; set by the gateway (assumption)."""
-        value = self._document.get("totalDeposits")
-        if value is None or isinstance(value, Decimal):
-            return value
-        if not _is_integer(value):
+        value = find(self._document, "totalDeposits")
+        total = decimal(value)
+        if total is None and value is not None:
             self._unfit("totalDeposits", "a number")
-        return Decimal(value)
+        return total
 
     @property
     def create_date(self) -> datetime | None:
@@ -161,7 +163,7 @@ class Customer:
     def __repr__(self) -> str:
         shown = [f"id={self._shown_id()}"]
         shown += [
-            f"{field.name}={mask(self._document.get(field.wire))}"
+            f"{field.name}={mask(find(self._document, field.wire))}"
             for field in fields().values()
             if field.name in ("name", "email", "address", "phone")
         ]
@@ -174,28 +176,27 @@ class Customer:
         return value
 
     def _string(self, wire: str) -> str | None:
-        value = self._document.get(wire)
+        value = find(self._document, wire)
         if value is None or isinstance(value, str):
             return value
         self._unfit(wire, "a string")
 
     def _integer(self, wire: str) -> int | None:
-        value = self._document.get(wire)
-        if value is None or _is_integer(value):
-            return value
-        self._unfit(wire, "an integer")
+        value = find(self._document, wire)
+        number = integer(value)
+        if number is None and value is not None:
+            self._unfit(wire, "an integer")
+        return number
 
     def _unfit(self, wire: str, wanted: str) -> NoReturn:
-        found = json_type(self._document[wire]) if wire in self._document else "missing"
+        own = spelling(self._document, wire)
+        found = json_type(self._document[own]) if own in self._document else "missing"
         raise MalformedResponseError(
             f"customer {self._shown_id()}: {wire} should be {wanted} (found: {found}); "
-            f"customer.document[{wire!r}] has it as it came"
+            f"customer.document[{own!r}] has it as it came"
         )
 
     def _shown_id(self) -> str:
-        id = self._document.get("id")
-        return str(id) if _is_integer(id) else mask(id)
-
-
-def _is_integer(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+        id = find(self._document, "id")
+        number = integer(id)
+        return mask(id) if number is None else str(number)

@@ -7,7 +7,7 @@ checkers hold every call here against the generated signature.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from caibo._record.document import Document
 
@@ -21,8 +21,7 @@ class Operation(Protocol[P]):
     def _get_kwargs(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request that a flow wants sent."""
 
     method: str

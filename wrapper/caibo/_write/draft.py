@@ -9,7 +9,8 @@ from caibo._errors import ConfigurationError
 from caibo._record.checks import check_changes
 from caibo._record.customer import Customer, DraftFields
 from caibo._record.document import Document
-from caibo._write.reading import Reading, merge
+from caibo._record.spelling import merge, text
+from caibo._write.reading import Reading, merged
 from caibo._write.update import Update
 
 
@@ -79,7 +80,7 @@ class Edit:
     update: Update | None = None
 
     def customer(self) -> Customer:
-        return Customer(self.reading.document.merge(self.assigned))
+        return Customer(merge(self.reading.document, self.assigned))
 
     def assign(self, name: str, value: object) -> None:
         if self.update is not None:
@@ -95,5 +96,5 @@ class Edit:
         base = self.reading.document
         extra = check_changes({}, self.extra, validate=self.validate)
         changes = {**self.assigned, **extra}
-        merged = merge(base, changes)
-        return Document({n: v for n, v in changes.items() if merged.text(n) != base.text(n)})
+        after = merged(base, changes)
+        return Document({n: v for n, v in changes.items() if text(after, n) != text(base, n)})

@@ -11,6 +11,7 @@ from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.json_text import encode
 from caibo._record.masking import mask, one_line
+from caibo._record.spelling import doubled, merge
 from caibo._wire.refusals import entity_tag
 from caibo._write.update import Change, carried, differences
 
@@ -63,7 +64,7 @@ class Plan:
         self.expect = expect
         self.read_at = read_at
         self.etag = etag
-        self.document = base.merge(addressed)
+        self.document = merge(base, addressed)
         self.applied = applied
         self.reread = reread
 
@@ -126,10 +127,13 @@ class Plan:
                 raise InvalidChangesError(
                     [Problem("plan", f"has not the format {_FORMAT}: another caibo wrote it")]
                 )
+            addressed = Document.parse(stored.text("set") or "")
+            if doubled(addressed):
+                raise ValueError("addressed twice")
             return cls(
                 id=_checked(stored["id"], int),
                 base=Document.parse(stored.text("base") or ""),
-                addressed=Document.parse(stored.text("set") or ""),
+                addressed=addressed,
                 expect=Document.parse(stored.text("expect") or ""),
                 read_at=datetime.fromisoformat(_checked(stored["readAt"], str)).astimezone(UTC),
                 etag=entity_tag(str(stored["etag"])),

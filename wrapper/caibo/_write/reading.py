@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from caibo_api.api.customers import get_customer
 
-from caibo._errors import APIError, MalformedResponseError
-from caibo._record.checks import other_customer
+from caibo._errors import APIError, CaiboError, MalformedResponseError, NotFoundError
 from caibo._record.document import Document
+from caibo._record.shape import no_record
+from caibo._record.spelling import merge
 from caibo._wire import clock
 from caibo._wire.answers import Answer
 from caibo._wire.calls import call
@@ -21,11 +22,12 @@ _NO_READ = (
     "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "
     "documents none. If you have the record, pass it: update(…, current=record)."
 )
+_UNUSUAL = "The contract allows {} as an id, but it is an unusual one: was it ever set?"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record to merge onto, and when it was asked for and came, by the clock.
+    """A record to merge onto, and when it was asked for and came, by `clock.now()`.
 
     One that the caller handed over has no times, no entity tag and no request.
     """
@@ -53,16 +55,20 @@ def read(wire: Wire, id: int) -> Flow[Reading]:
     try:
         answer = yield from wire.send(call(get_customer, id))
     except APIError as error:
-        if error.status in (404, 405, 501):
+        if no_read(error):
             error.hint = _NO_READ
+        doubt(error, id)
         raise
     try:
+        if answer.status_code != 200:  # 206 has a part of it
+            raise ValueError(f"the answer is {answer.status_code}, which is not 200 with all of it")
         document = Document.parse(answer.content)
     except ValueError as error:
         what = str(error) if answer.content else f"{answer.status_code} with an empty body"
         raise _malformed(answer, f"GET /customers/{id}: no customer record: {what}") from None
-    if other_customer(document, id):
-        raise _malformed(answer, f"GET /customers/{id}: the answer is of another customer")
+    if problem := no_record(document, id):
+        what = f"{problem.field} {problem.message}"
+        raise _malformed(answer, f"GET /customers/{id}: not this customer's record: {what}")
     return Reading(
         document,
         answer.asked_at,
@@ -72,14 +78,25 @@ def read(wire: Wire, id: int) -> Flow[Reading]:
     )
 
 
-def merge(before: Document, addressed: Mapping[str, object]) -> Document:
+def no_read(error: CaiboError) -> bool:
+    """Tell whether an error may mean that customers cannot be read here."""
+    return isinstance(error, APIError) and error.status in (404, 405, 501)
+
+
+def doubt(error: CaiboError, id: int) -> None:
+    """Let a 404 for an id that looks like an unset variable say so."""
+    if isinstance(error, NotFoundError) and id < 1:
+        error.hint = f"{_UNUSUAL.format(id)} {error.hint}"
+
+
+def merged(before: Document, addressed: Mapping[str, object]) -> Document:
     """Merge, where what is addressed was checked already.
 
     Raises:
         MalformedResponseError: a member of the record cannot be merged into.
     """
     try:
-        return before.merge(addressed)
+        return merge(before, addressed)
     except ValueError as error:
         raise MalformedResponseError(f"the record cannot be merged: {error}") from None
 

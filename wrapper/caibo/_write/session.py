@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from caibo._errors import CaiboError, ConfigurationError, WriteStoppedError
 from caibo._wire.exchange import Wire
@@ -17,6 +17,14 @@ _log = logging.getLogger("caibo")
 Confirm = bool | float
 
 
+@dataclass(slots=True)
+class Learnt:
+    """What a client, together with its copies, has seen of its gateway."""
+
+    #: A write with an old entity tag was refused, and the record had another one.
+    honours_tags: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a client decides for all of its updates."""
@@ -25,6 +33,8 @@ class Settings:
     confirm: Confirm
     max_base_age: float
     deadline: float
+    #: The same object in every copy of a client.
+    learnt: Learnt = field(default_factory=Learnt)
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""

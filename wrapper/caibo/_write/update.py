@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +10,10 @@ from caibo._record.contract import by_wire_name, field_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.masking import mask
+from caibo._record.spelling import find, fold, text
 
 Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
-Protection = Literal["none", "local-lock", "shared-lock", "conditional"]
+Protection = Literal["none", "local-lock", "shared-lock", "if-match", "conditional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,28 @@ class Update:
             answered with the record, else as it was sent.
         changes: what differed, by field name (`extra` members by wire name).
         outcome: "unchanged" (nothing differed, nothing was sent), "accepted" (the
-            gateway said 2xx; nothing was read back), "confirmed" (read back, with
-            the new values), "normalised" (read back; the gateway spells a value
+            gateway said 2xx and nothing against it; nothing was read back, and
+            after a 202 it may be applied later), "confirmed" (read back, with the
+            new values), "normalised" (read back; the gateway spells a value
             otherwise) or "already-applied" (a plan whose values the record has).
         protection: what kept other writers out since the record was read: "none"
             (nothing was written, or what was written was handed over by the caller),
             "local-lock" (others of this client waited), "shared-lock" (and others
-            that take the same `lock=`) or "conditional" (the write carried
-            If-Match, which a gateway that sends entity tags has to honour: RFC
-            9110, section 13.1.1).
-        race_window: seconds from asking for the record to sending the write, in
-            which another writer's change would have been overwritten unseen; `None`
-            where one of them did not happen, or the answer to the write was lost.
+            that take the same `lock=`), "if-match" (the write carried the record's
+            entity tag, but there are gateways that send tags and ignore If-Match)
+            or "conditional" (it did, and this client has seen a stale tag refused).
+        race_window: seconds from asking for the record to the answer of the write:
+            at most so long was the time in which another writer's change would have
+            been overwritten unseen; `None` where one of them did not happen, or the
+            answer to the write was lost.
         attempts: how many times the write was sent; 0 when it was not.
         request_id: what to quote to the vendor, where the gateway sent one.
-        carried: members outside the contract that were preserved.
+        carried: members outside the contract that were sent along, and are still
+            there as far as was seen.
+        also_changed: what differs from what was sent though nobody addressed it, by
+            field name: a time that the gateway sets, a member that it dropped, what
+            somebody else wrote meanwhile.  `None` where no whole record was seen:
+            nothing was read back, and the answer to the write did not hold it.
     """
 
     customer: Customer
@@ -60,15 +68,16 @@ class Update:
     attempts: int = 0
     request_id: str | None = None
     carried: tuple[str, ...] = ()
+    also_changed: Mapping[str, Change] | None = None
 
 
 def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:
     """Return what an update changes, by field name."""
-    changed = [wire for wire in addressed if before.text(wire) != after.text(wire)]
-    return {field_name(wire): Change(before.get(wire), after.get(wire)) for wire in changed}
+    changed = [wire for wire in addressed if text(before, wire) != text(after, wire)]
+    return {field_name(wire): Change(find(before, wire), find(after, wire)) for wire in changed}
 
 
-def carried(before: Document, addressed: Container[str]) -> tuple[str, ...]:
+def carried(before: Document, addressed: Collection[str]) -> tuple[str, ...]:
     """Name the members outside the contract that an update preserves."""
-    known = by_wire_name()
-    return tuple(name for name in before if name.lower() not in known and name not in addressed)
+    ours = {fold(name) for name in addressed} | by_wire_name().keys()
+    return tuple(name for name in before if fold(name) not in ours)

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError
-from caibo._record.checks import check_changes, check_document, check_expectations, check_id, misfit
+from caibo._record.checks import check_changes, check_document, check_expectations, check_id
 from caibo._record.compare import OnConflict
-from caibo._record.contract import by_wire_name
+from caibo._record.contract import field_of
 from caibo._record.customer import Customer
 from caibo._record.document import Document
+from caibo._record.shape import in_two_spellings, misfit, no_record
 from caibo._wire import clock
 from caibo._wire.waiting import Flow
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
-from caibo._write.reading import Reading, merge, read
+from caibo._write.progress import Progress
+from caibo._write.reading import Reading, merged, read
 from caibo._write.session import Confirm, Session, Settings
 from caibo._write.update import Update
-from caibo._write.write import Write
+from caibo._write.verdict import check_expected, check_fit
+from caibo._write.write import Write, write_whole
 
 Record = Customer | Mapping[str, object]
 
@@ -43,26 +46,23 @@ def get(session: Session, id: int) -> Flow[Customer]:
 
 def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
     id, addressed, expect, given = _checked(wanted, session.settings)
+    so_far = Progress(session=session, verb="update", id=id, addressed=addressed, expect=expect)
     write = Write(
-        session=session,
-        verb="update",
-        id=id,
-        addressed=addressed,
-        expect=expect,
-        settle=session.settings.settle(confirm),
+        so_far,
+        session.settings.settle(confirm),
         max_age=session.settings.max_base_age,
+        learnt=session.settings.learnt,
     )
     return (yield from write.update(given))
 
 
 def plan(session: Session, wanted: Wanted) -> Flow[Plan]:
     id, addressed, expect, given = _checked(wanted, session.settings)
-    write = Write(session=session, verb="apply", id=id, addressed=addressed, expect=expect)
     read_at = datetime.now(UTC)
     reading = given or (yield from read(session.wire, id))
-    write.check(reading.document)
-    write.check_expectations(reading.document)
-    merge(reading.document, addressed)
+    check_fit(id, reading.document, addressed, expect)
+    check_expected(id, reading.document, expect, addressed)
+    merged(reading.document, addressed)
     return Plan(
         id=id,
         base=reading.document,
@@ -83,20 +83,18 @@ def apply(
     if plan.applied:
         return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
     # A stored one may have been edited, and other limits may hold by now.
-    known = {wire: by_wire_name().get(wire.lower()) for wire in plan.addressed}
+    known = {wire: field_of(wire) for wire in plan.addressed}
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
     check_changes(changes, extra, validate=session.settings.validate)
+    id, ours = check_id(plan.id), plan.addressed
     write = Write(
-        session=session,
-        verb="apply",
-        id=check_id(plan.id),
-        addressed=plan.addressed,
-        expect=plan.expect,
-        settle=settle,
-        base=plan.base,
-        on_conflict=_on_conflict(on_conflict),
-        max_age=session.settings.max_base_age,
+        Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect),
+        settle,
+        plan.base,
+        _on_conflict(on_conflict),
+        session.settings.max_base_age,
+        session.settings.learnt,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= session.settings.max_base_age
@@ -123,31 +121,25 @@ def end_edit(
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
     reading = edit.reading
-    write = Write(
-        session=session,
-        verb="edit",
-        id=edit.id,
-        addressed=edit.addressed(),
-        settle=session.settings.settle(confirm),
-        base=reading.document,
-        on_conflict=_on_conflict(on_conflict),
-        max_age=session.settings.max_base_age,
-    )
-    if not write.addressed:
-        edit.update = write.unchanged(reading)
+    so_far = Progress(session=session, verb="edit", id=edit.id, addressed=edit.addressed())
+    if not so_far.addressed:
+        edit.update = so_far.unchanged(reading)
         return
+    write = Write(
+        so_far,
+        session.settings.settle(confirm),
+        reading.document,
+        _on_conflict(on_conflict),
+        session.settings.max_base_age,
+        session.settings.learnt,
+    )
     edit.update = yield from write.update(reading)
 
 
 def replace(session: Session, id: int, document: Record) -> Flow[Update]:
     id = check_id(id)
-    validate = session.settings.validate
-    whole = check_document(_mapping(document), what="document", validate=validate)
-    return (
-        yield from Write(session=session, verb="replace", id=id, addressed=Document()).replace(
-            whole
-        )
-    )
+    whole = check_document(_mapping(document), what="document", validate=session.settings.validate)
+    return (yield from write_whole(Progress(session=session, verb="replace", id=id), whole))
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:
@@ -157,7 +149,8 @@ def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Documen
     if wanted.current is None:
         return id, addressed, expect, None
     document = check_document(_mapping(wanted.current), what="current", validate=False)
-    if found := misfit(document, id, addressed):
+    found = no_record(document, id) or misfit(document, addressed)
+    if found := found or in_two_spellings(document, expect):
         raise InvalidChangesError([dataclasses.replace(found, field=f"current[{found.field!r}]")])
     return id, addressed, expect, Reading(document)
 

@@ -1,132 +1,75 @@
 """One write, until it is known what became of it.  Nothing here waits.
 
-read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read back, if asked ─► result
+read ─► merge ─► Tell(intended) ─► PUT ─┬─ 2xx ─► read back, if asked or contradicted ─► result
  ▲                                      ├─ 412 ─► read anew, merge again
  └──── untouched ──── read back ◄───────┴─ answer lost
+
+What an answer or a record read back means is said by `caibo._write.verdict`.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from typing import Any
 
 from caibo_api.api.customers import replace_customer
 
-from caibo._errors import (
-    APIError,
-    CaiboError,
-    ConflictError,
-    MalformedResponseError,
-    OverwrittenError,
-    ServerError,
-    TransportError,
-)
-from caibo._record.checks import misfit
-from caibo._record.compare import Grade, OnConflict, Path, at, grade, label, leaves, three_way
-from caibo._record.contract import field_name, server_owned
-from caibo._record.customer import Customer
+from caibo._errors import APIError, CaiboError, OverwrittenError, ServerError
+from caibo._record.compare import OnConflict, leaves, three_way
+from caibo._record.contract import field_name
 from caibo._record.document import Document
-from caibo._record.json_text import same
-from caibo._record.masking import mask
-from caibo._wire import clock
+from caibo._record.respelling import Path
 from caibo._wire.answers import Answer
 from caibo._wire.calls import Call, body, call
-from caibo._wire.refusals import request_id
-from caibo._wire.retry import Attempted, retry_after, retryable
+from caibo._wire.exchange import Wire
+from caibo._wire.retry import retry_after, retryable
 from caibo._wire.waiting import Flow
-from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._write.plan import Plan, UnknownOutcomeError
-from caibo._write.reading import Reading, merge, read
-from caibo._write.session import Session
-from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
-
-_UNTOUCHED = (
-    "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
-    "written."
-)
+from caibo._write import verdict
+from caibo._write.plan import UnknownOutcomeError
+from caibo._write.progress import Progress
+from caibo._write.reading import Reading, merged, read
+from caibo._write.session import Learnt
+from caibo._write.update import Outcome, Protection, Update
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Write:
-    """What is to be written, and how far it got.
+    """Write what is addressed onto a record.
 
     With a `base` the merge is three-way: what differs between base and record is
     somebody else's change.
     """
 
-    session: Session
-    verb: Verb
-    id: int
-    addressed: Document
-    expect: Document = field(default_factory=Document)
+    so_far: Progress
     settle: float | None = None
     base: Document | None = None
     on_conflict: OnConflict = "raise"
     max_age: float = 1.0
+    learnt: Learnt = field(default_factory=Learnt)
 
-    _operation: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _protection: Protection = "none"
-    _began: float = 0.0
-    _writes: int = 0
-    _attempts: int = 0
-    _changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
-    #: What the last write was to set, and on which record.
-    _tried: Document = field(default_factory=Document)
-    _before: Document = field(default_factory=Document)
+    _wire: Wire = field(init=False)
+    _id: int = field(init=False)
+    _addressed: Document = field(init=False)
+    #: A tag was refused, and the record read after that still had it.
+    _same_tag: bool = False
     #: An answer was lost, so a later 412 may come of our own write.
     _unsure: bool = False
     #: Why a write may have been applied, or may still be, that was not seen to land.
     _doubt: CaiboError | None = None
 
+    def __post_init__(self) -> None:
+        self._wire = self.so_far.session.wire
+        self._id, self._addressed = self.so_far.id, self.so_far.addressed
+
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
-        held = yield from self.session.wire.hold(self.id)
-        self._protection = "shared-lock" if held.shared else "local-lock"
+        held = yield from self._wire.hold(self._id)
+        self.so_far.protection = "shared-lock" if held.shared else "local-lock"
         if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
-            reading = yield from read(self.session.wire, self.id)
+            reading = yield from read(self._wire, self._id)
         if reading.asked_at is None:  # handed over: nobody was kept out since it was read
-            self._protection = "none"
-        return (yield from self._watched(self._doubting(self._merged(reading))))
-
-    def replace(self, document: Document) -> Flow[Update]:
-        """Write exactly this record."""
-        yield from self.session.wire.hold(self.id)
-        return (yield from self._watched(self._replaced(document)))
-
-    def _watched(self, flow: Flow[Update]) -> Flow[Update]:
-        """Tell the observers how it ended, if they were told that it began."""
-        try:
-            update = yield from flow
-        except CaiboError as error:
-            if self._writes:
-                yield from self.session.tell(
-                    WriteFailed(
-                        operation=self._operation,
-                        id=self.id,
-                        verb=self.verb,
-                        fields=tuple(self._changes),
-                        error=error,
-                        seconds=clock.now() - self._began,
-                    )
-                )
-            raise
-        if self._writes:
-            yield from self.session.tell(
-                WriteFinished(
-                    operation=self._operation,
-                    id=self.id,
-                    verb=self.verb,
-                    fields=tuple(update.changes),
-                    outcome=update.outcome,
-                    protection=update.protection,
-                    attempts=update.attempts,
-                    request_id=update.request_id,
-                    seconds=clock.now() - self._began,
-                )
-            )
-        return update
+            self.so_far.protection = "none"
+        return (yield from self.so_far.watched(self._doubting(self._merged(reading))))
 
     def _doubting(self, flow: Flow[Update]) -> Flow[Update]:
         """Let nothing be said that an earlier write may still prove wrong."""
@@ -139,169 +82,134 @@ class Write:
             if self._doubt is None or only_5xx:
                 raise
             reason = f"The attempt after it ended with {type(error).__name__}."
-            raise self._unknown(self._doubt, reason) from error
+            raise self.so_far.unknown(self._doubt, reason) from error
         if self._doubt is not None and update.outcome == "unchanged":
             reason = "Others have changed the same since."
-            raise self._unknown(self._doubt, reason) from self._doubt
+            raise self.so_far.unknown(self._doubt, reason) from self._doubt
         return update
 
     def _merged(self, reading: Reading) -> Flow[Update]:
-        held = self._protection
+        so_far = self.so_far
+        held = so_far.protection
         while True:
             before = reading.document
-            self.check(before)
+            verdict.check_fit(self._id, before, self._addressed, so_far.expect)
             mine = self._mine(before)
-            after = merge(before, mine)
-            settled = after is before and (self.base is not None or self._writes > 0)
+            after = merged(before, mine)
+            settled = after is before and (self.base is not None or so_far.writes > 0)
             if not settled:
-                self.check_expectations(before)
+                verdict.check_expected(self._id, before, so_far.expect, self._addressed)
             if after is before:
                 return (yield from self._nothing_to_write(reading, mine))
-            self._tried, self._before = mine, before
-            self._changes = differences(before, after, mine)
-            yield from self._intend(before)
-            self._protection = "conditional" if reading.etag else held
+            yield from so_far.tries(mine, before, after)
+            so_far.protection = self._protection(reading, held)
             try:
-                written = yield from self.session.wire.send(self._put(after, reading))
+                written = so_far.heard((yield from self._wire.send(self._put(after, reading))))
             except CaiboError as error:
-                self._count(error)
-                outdated = isinstance(error, APIError) and error.status == 412 and reading.etag
+                so_far.count(error)
+                outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
-                    reading = yield from self._changed_under_us(error)
+                    reading = yield from self._changed_under_us(outdated, reading)
                 elif retryable("PUT", error):
                     reading = yield from self._refused_for_now(error, reading)
-                elif outdated or _lost(error):
+                elif outdated or verdict.lost(error):
                     self._unsure = True
-                    found = yield from self._look(error)
+                    found = yield from self._look(error, reading if outdated else None)
                     if isinstance(found, Update):
                         return found
                     reading = found
                 else:
                     raise
             else:
-                self._attempts += written.attempts
                 return (yield from self._accepted(written, reading, after))
-
-    def _count(self, error: CaiboError) -> None:
-        """Count the attempts of a write, and let its error tell those of the whole call."""
-        if isinstance(error, Attempted):
-            error.attempts = self._attempts = self._attempts + error.attempts
 
     def _mine(self, before: Document) -> Document:
         if self.base is None:
-            return self.addressed
-        return Document(three_way(self.base, before, self.addressed, self.on_conflict))
+            return self._addressed
+        return Document(three_way(self.base, before, self._addressed, self.on_conflict))
 
-    def check(self, document: Document) -> None:
-        if found := misfit(document, self.id, self.addressed):
-            raise MalformedResponseError(
-                f"the record of customer {self.id} cannot be written back: {found.field} "
-                f"{found.message}; nothing was written"
-            )
-
-    def check_expectations(self, document: Document) -> None:
-        conflicts = {
-            field_name(wire): (wanted, document.get(wire), self.addressed.get(wire, wanted))
-            for wire, wanted in self.expect.items()
-            if not same(document.get(wire), wanted)
-        }
-        if conflicts:
-            raise ConflictError(
-                f"customer {self.id} does not say what `expect` asks for: "
-                f"{', '.join(conflicts)}; nothing was written. `conflicts` has the values.",
-                conflicts=conflicts,
-            )
+    def _protection(self, reading: Reading, held: Protection) -> Protection:
+        if reading.etag is None:
+            return held
+        return "conditional" if self.learnt.honours_tags else "if-match"
 
     def _put(self, document: Document, reading: Reading) -> Call:
-        made = call(replace_customer, self.id, body=body(document))
+        made = call(replace_customer, self._id, body=body(document))
         headers = {"If-Match": reading.etag} if reading.etag else {}
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return replace(made, headers={**made.headers, **headers}, fresh_until=fresh)
-
-    def _intend(self, before: Document | None) -> Flow[None]:
-        self._began = self._began or clock.now()
-        self._writes += 1
-        yield from self.session.tell(
-            WriteIntended(
-                operation=self._operation,
-                id=self.id,
-                verb=self.verb,
-                changes=dict(self._changes),
-                before=before,
-                attempt=self._writes,
-            )
-        )
+        return made._replace(headers={**made.headers, **headers}, fresh_until=fresh)
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
         # `on_conflict` has left to others meanwhile is none of ours any more.
-        ours = {field_name(wire) for wire in mine}
-        self._changes = {name: c for name, c in self._changes.items() if name in ours}
-        if self._changes:
-            self._tried = mine
+        so_far, ours = self.so_far, {field_name(wire) for wire in mine}
+        so_far.changes = {name: c for name, c in so_far.changes.items() if name in ours}
+        if so_far.changes:
+            so_far.tried = mine
             return (yield from self._verified(reading))
-        stands = merge(reading.document, self.addressed) is reading.document
-        applied = self.verb == "apply" and stands and len(self.addressed) > 0
-        return self.unchanged(reading, "already-applied" if applied else "unchanged")
+        stands = verdict.stands(self._addressed, reading.document)
+        applied = so_far.verb == "apply" and stands and len(self._addressed) > 0
+        return so_far.unchanged(reading, "already-applied" if applied else "unchanged")
 
-    def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
-        """Return the result of having nothing to write."""
-        return Update(
-            customer=Customer(reading.document),
-            changes={},
-            outcome=outcome,
-            attempts=self._attempts,
-            request_id=reading.request_id,
-            carried=carried(reading.document, self.addressed),
-        )
-
-    def _changed_under_us(self, error: CaiboError) -> Flow[Reading]:
+    def _changed_under_us(self, error: APIError, reading: Reading) -> Flow[Reading]:
         """Read anew after a 412: nothing was written, as the record had another entity tag."""
-        if not (yield from self.session.wire.again(self._attempts, None)):
-            raise ConflictError(
-                f"customer {self.id} changed between our read and our write each time "
-                f"(tries: {self._writes}); nothing was written. Try again later.",
-                conflicts={},
-            ) from error
-        return (yield from read(self.session.wire, self.id))
+        if not (yield from self._wire.again(self.so_far.attempts, None)):
+            if self._same_tag:
+                error.hint = verdict.SAME_TAG
+                raise error
+            raise verdict.changed_each_time(self._id, self.so_far.writes) from error
+        found = yield from read(self._wire, self._id)
+        self._learn(reading, found)
+        return found
+
+    def _learn(self, refused: Reading, found: Reading) -> None:
+        """Note whether the tag that was refused was a stale one."""
+        self._same_tag = found.etag == refused.etag
+        if found.etag is not None and not self._same_tag:
+            self.learnt.honours_tags = True
+            self.so_far.protection = "conditional"
 
     def _refused_for_now(self, error: CaiboError, reading: Reading) -> Flow[Reading]:
         """Wait and read anew after a refusal that changed nothing: by then the record is old."""
-        if reading.received_at is None or not (
-            yield from self.session.wire.again(self._attempts, error, asked=retry_after(error))
-        ):
+        handed_over = reading.received_at is None
+        if handed_over:
             raise error
-        return (yield from read(self.session.wire, self.id))
+        attempts, asked = self.so_far.attempts, retry_after(error)
+        if not (yield from self._wire.again(attempts, error, asked=asked)):
+            raise error
+        return (yield from read(self._wire, self._id))
 
-    def _look(self, error: CaiboError) -> Flow[Reading | Update]:
+    def _look(self, error: CaiboError, refused: Reading | None) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
-        again = yield from self.session.wire.again(self._attempts, error)
+        so_far = self.so_far
+        again = yield from self._wire.again(so_far.attempts, error)
         try:
-            reading = yield from read(self.session.wire, self.id)
+            reading = yield from read(self._wire, self._id)
         except CaiboError as unread:
-            raise self._unknown(error, f"Reading back failed: {unread}") from error
-        grades = self._graded(reading.document)
-        if _landed(grades):
+            raise so_far.unknown(error, "", unread=unread) from error
+        if refused is not None:
+            self._learn(refused, reading)
+        grades = verdict.graded(so_far.tried, so_far.before, reading.document)
+        fate = verdict.fate(grades)
+        if fate == "landed":
             return (yield from self._verified(reading))
-        if set(grades.values()) != {"reverted"}:
-            reason = "Read back, the record has neither the old nor the new values."
-            raise self._unknown(error, reason, seen=reading) from error
-        if again:
+        if again and fate != "other":
             if self._doubt is None or isinstance(self._doubt, ServerError):
                 self._doubt = error
             return reading
-        if isinstance(error, ServerError):
-            error.hint = _UNTOUCHED
+        if fate == "untouched" and isinstance(error, ServerError):
+            error.hint = verdict.UNTOUCHED
             raise error
-        reason = "Read back, the record has its old values; the write may still arrive."
-        raise self._unknown(error, reason, seen=reading) from error
+        raise so_far.unknown(error, verdict.REASONS[fate], seen=reading) from error
 
     def _accepted(self, written: Answer, reading: Reading, after: Document) -> Flow[Update]:
-        window = _window(reading, written)
-        if self.settle is None:
-            customer = _answered(written, self.id, after)
-            return self._result(reading, "accepted", customer, written, window)
-        return (yield from self._verified(None, written, window))
+        so_far, window = self.so_far, _window(reading, written)
+        said = verdict.said(written.content)
+        grades = verdict.graded(so_far.tried, so_far.before, said or Document())
+        if self.settle is not None or (said and verdict.contradicts(said, self._id, grades)):
+            return (yield from self._verified(None, written, window))
+        seen = said if said and verdict.whole(said, self._id, after) else None
+        return self._result("accepted", after, seen, written=written, race_window=window)
 
     def _verified(
         self,
@@ -310,176 +218,83 @@ class Write:
         window: float | None = None,
     ) -> Flow[Update]:
         """Read back, unless that was done and need not settle, and say what is there."""
+        so_far, answered = self.so_far, written is not None
         if back is None or self.settle:
             try:
-                yield from self.session.wire.pause(self.settle or 0.0)
-                back = yield from read(self.session.wire, self.id)
+                yield from self._wire.pause(self.settle or 0.0)
+                back = yield from read(self._wire, self._id)
             except CaiboError as unread:
-                reason = f"{_done(written)}. Reading back failed: {unread}"
-                raise self._unknown(None, reason, seen=back, written=written) from unread
-        grades = self._graded(back.document)
-        if not _landed(grades):
-            raise self._overwritten(grades, back.document, written)
-        return self._result(back, _outcome(grades), Customer(back.document), written, window)
+                reason = f"{verdict.done(answered=answered)}."
+                raise so_far.unknown(
+                    None, reason, seen=back, written=written, unread=unread
+                ) from unread
+        tried, before, found = so_far.tried, so_far.before, back.document
+        grades = verdict.graded(tried, before, found)
+        if not verdict.landed(grades):
+            raise verdict.overwritten(self._id, tried, before, found, grades, answered=answered)
+        outcome, sent = verdict.outcome(grades), merged(before, tried)
+        return self._result(outcome, sent, found, written=written, back=back, race_window=window)
 
-    def _overwritten(
-        self,
-        grades: Mapping[Path, Grade],
-        found: Document,
-        written: Answer | None,
-    ) -> OverwrittenError:
-        wanted = dict(leaves(self._tried, self._before))
-        reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
-        replaced = tuple(label(path) for path, what in grades.items() if what == "other")
-        said = [f"{', '.join(reverted)} reverted to what was read before"] if reverted else []
-        said += [f"{', '.join(replaced)} set to a third value"] if replaced else []
-        return OverwrittenError(
-            f"PUT /customers/{self.id} {_done(written)}, and read back, the record says something "
-            f"else: {'; '.join(said)}. Someone may have written after us, or the gateway did not "
-            "store it, or this read lags behind. `conflicts` has the values.",
-            conflicts={
-                label(path): (at(self._before, path), at(found, path), wanted[path])
-                for path, what in grades.items()
-                if what in ("reverted", "other")
-            },
-            reverted=reverted,
-            replaced=replaced,
-        )
-
-    def _graded(self, found: Document) -> dict[Path, Grade]:
-        """Grade what the last write really changed."""
-        return {
-            path: grade(path, at(self._before, path), wanted, at(found, path))
-            for path, wanted in leaves(self._tried, self._before)
-            if not same(at(self._before, path), wanted)
-        }
-
-    def _unknown(
-        self,
-        error: CaiboError | None,
-        reason: str,
-        *,
-        seen: Reading | None = None,
-        written: Answer | None = None,
-    ) -> UnknownOutcomeError:
-        if isinstance(error, APIError):
-            error.hint = ""  # what to do next stands below
-        what = (
-            f"PUT /customers/{self.id}"
-            if error is None
-            else f"{error}\n  The write may or may not have been applied."
-        )
-        plan, resume = None, f"Read customer {self.id} before trying again."
-        if self.verb != "replace":
-            plan = Plan(
-                id=self.id,
-                base=self._before,
-                addressed=self._tried,
-                expect=self.expect,
-                read_at=datetime.now(UTC),
-                reread=True,
-            )
-            resume = "customers.apply(error.plan) looks again, and writes only what is missing."
-        return UnknownOutcomeError(
-            f"{what} {reason}\n  {resume}",
-            sent={name: mask(change.after) for name, change in self._changes.items()},
-            last_seen=None if seen is None else Customer(seen.document),
-            plan=plan,
-            attempts=self._attempts,
-            request_id=None if written is None else request_id(written),
-        )
-
-    def _replaced(self, document: Document) -> Flow[Update]:
-        yield from self._intend(None)
-        try:
-            asked = call(replace_customer, self.id, body=body(document))
-            written = yield from self.session.wire.send(asked)
-        except CaiboError as error:
-            self._count(error)
-            if not _lost(error):
-                raise
-            yield from self.session.wire.again(1, error)
-            return (yield from self._look_for(document, error))
-        self._attempts += written.attempts
-        reading = Reading(document)
-        return self._result(reading, "accepted", _answered(written, self.id, document), written)
-
-    def _look_for(self, document: Document, error: CaiboError) -> Flow[Update]:
-        """Read back after a lost answer to `replace`; without a base, only success can be seen."""
-        try:
-            back = yield from read(self.session.wire, self.id)
-        except CaiboError as unread:
-            raise self._unknown(error, f"Reading back failed: {unread}") from error
-        ours = (name for name in document if not server_owned(name))
-        grades: dict[Path, Grade] = {
-            (n,): grade((n,), _NOTHING, document[n], back.document.get(n)) for n in ours
-        }
-        if not _landed(grades):
-            reason = "Read back, the record is not what was sent."
-            raise self._unknown(error, reason, seen=back) from error
-        return self._result(back, _outcome(grades), Customer(back.document))
-
-    def _result(
-        self,
-        reading: Reading,
-        outcome: Outcome,
-        customer: Customer,
-        written: Answer | None = None,
-        race_window: float | None = None,
-    ) -> Update:
-        return Update(
-            customer=customer,
-            changes=self._changes,
-            outcome=outcome,
-            protection=self._protection,
-            race_window=race_window,
-            attempts=self._attempts,
-            request_id=reading.request_id if written is None else request_id(written),
-            carried=carried(reading.document, self.addressed) if self.addressed else (),
-        )
+    def _result(self, outcome: Outcome, sent: Document, seen: Document | None, **of: Any) -> Update:
+        ours = [path for path, _ in leaves(self.so_far.tried, self.so_far.before)]
+        return self.so_far.result(outcome, sent, seen, ours, **of)
 
 
-_NOTHING = object()  # is the same as no JSON value
+def write_whole(so_far: Progress, document: Document) -> Flow[Update]:
+    """Write exactly this record."""
+    yield from so_far.session.wire.hold(so_far.id)
+    return (yield from so_far.watched(_replaced(so_far, document)))
 
 
-def _lost(error: CaiboError) -> bool:
-    """Tell whether the gateway may have applied the write that this came of."""
-    match error:
-        case TransportError():
-            return error.request_sent == "maybe"
-        case ServerError(status=503):  # with Retry-After it says that it did not
-            return error.retry_after is None
-        case _:
-            return isinstance(error, ServerError | MalformedResponseError)
-
-
-def _done(written: Answer | None) -> str:
-    """Say what a write came to before it was read back; without an answer the record told."""
-    return "was seen to have been applied" if written is None else "was accepted"
-
-
-def _landed(grades: Mapping[Path, Grade]) -> bool:
-    return set(grades.values()) <= {"confirmed", "normalised"}
-
-
-def _outcome(grades: Mapping[Path, Grade]) -> Outcome:
-    return "normalised" if "normalised" in grades.values() else "confirmed"
-
-
-def _answered(written: Answer, id: int, sent: Document) -> Customer:
-    """Take the gateway's word for the record where it gave the whole one.
-
-    The contract declares no body for 200, so anything may stand there.
-    """
+def _replaced(so_far: Progress, document: Document) -> Flow[Update]:
+    yield from so_far.intends(None)
+    asked = call(replace_customer, so_far.id, body=body(document))
     try:
-        said = Document.parse(written.content)
-    except ValueError:
-        return Customer(sent)
-    whole = said.keys() >= sent.keys() and misfit(said, id, {}) is None
-    return Customer(said if whole else sent)
+        written = so_far.heard((yield from so_far.session.wire.send(asked)))
+    except CaiboError as error:
+        so_far.count(error)
+        if not verdict.lost(error):
+            raise
+        yield from so_far.session.wire.again(1, error)
+        return (yield from _look_for(so_far, document, error))
+    said = verdict.said(written.content)
+    grades = verdict.graded_whole(document, said or Document(), accepted=True)
+    if said and verdict.contradicts(said, so_far.id, grades):
+        return (yield from _look_for(so_far, document, written))
+    seen = said if said and verdict.whole(said, so_far.id, document) else None
+    return so_far.result("accepted", document, seen, _fields_of(document), written=written)
+
+
+def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) -> Flow[Update]:
+    """Read back after `replace`; without a base, only success can be seen."""
+    error, written = (after, None) if isinstance(after, CaiboError) else (None, after)
+    reason = "" if written is None else f"{verdict.done(answered=True)}."
+    try:
+        back = yield from read(so_far.session.wire, so_far.id)
+    except CaiboError as unread:
+        unknown = so_far.unknown(error, reason, written=written, unread=unread)
+        raise unknown from (error or unread)
+    found = back.document
+    grades = verdict.graded_whole(document, found, accepted=error is None)
+    if verdict.landed(grades):
+        outcome, ours = verdict.outcome(grades), _fields_of(document)
+        return so_far.result(outcome, document, found, ours, written=written, back=back)
+    if error is None:
+        nothing = Document()
+        raise verdict.overwritten(so_far.id, document, nothing, found, grades, answered=True)
+    reason = "Read back, the record is not what was sent."
+    raise so_far.unknown(error, reason, seen=back) from error
+
+
+def _fields_of(document: Document) -> list[Path]:
+    return list(verdict.graded_whole(document, document, accepted=True))
+
+
+def _stale(error: CaiboError) -> APIError | None:
+    return error if isinstance(error, APIError) and error.status == 412 else None
 
 
 def _window(reading: Reading, written: Answer) -> float | None:
     if reading.asked_at is None:
         return None
-    return written.asked_at - reading.asked_at
+    return written.received_at - reading.asked_at

@@ -1,0 +1,106 @@
+"""Tell this customer's record from whatever else an answer may hold.
+
+A PUT replaces the whole record, so what is taken for one by mistake wipes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from caibo._errors import Problem
+from caibo._record.checks import json_type
+from caibo._record.contract import fields
+from caibo._record.json_text import is_array, is_object
+from caibo._record.masking import Redactor
+from caibo._record.spelling import doubled, find, has
+from caibo._record.values import integer
+
+_SHOWN = 8  # the gateway chooses how many members there are
+_DEEPEST = 3  # levels at which an envelope is looked for
+
+
+def no_record(found: Mapping[str, Any], id: int) -> Problem | None:
+    """Say why an object is not the record of the customer `id`, if so.
+
+    A record has both required members.  With the customer's id in it they may
+    have any value, as a change may heal it; without an id only strings tell a
+    record from something else.  The message names members and never quotes values.
+    """
+    if problem := in_two_spellings(found, [field.wire for field in fields().values()]):
+        return problem
+    own = find(found, "id")
+    if own is not None and not _is(own, id):
+        return Problem("id", "is another customer's")
+    for field in fields().values():
+        if not field.required:
+            continue
+        if not has(found, field.wire):
+            return Problem(field.wire, f"is missing; {_said(found, id)}")
+        if own is None and not isinstance(find(found, field.wire), str):
+            what = json_type(find(found, field.wire))
+            return Problem(field.wire, f"is {what}, and there is no id to tell whose record it is")
+    return None
+
+
+def misfit(found: Mapping[str, Any], addressed: Collection[str]) -> Problem | None:
+    """Say why a record cannot be written back with some members changed, if so.
+
+    A required member may be unfit where the changes set it.  An empty string is
+    valid under the contract.
+    """
+    if problem := in_two_spellings(found, addressed):
+        return problem
+    for field in fields().values():
+        if field.required and not has(addressed, field.wire):
+            value = find(found, field.wire)
+            if not isinstance(value, str):
+                message = f"must be a string and is {json_type(value)}; set {field.name}= to go on"
+                return Problem(field.wire, message)
+    return None
+
+
+def of_another(found: Mapping[str, Any], id: int) -> bool:
+    """Tell whether an object is the record of another customer."""
+    own = find(found, "id")
+    whole = all(has(found, field.wire) for field in fields().values() if field.required)
+    return whole and own is not None and not _is(own, id)
+
+
+def in_two_spellings(found: Collection[str], names: Collection[str]) -> Problem | None:
+    """Say that one of these names stands there twice, if so: nobody can tell which is meant."""
+    spellings = doubled(found, names)
+    if not spellings:
+        return None
+    return Problem(spellings[0], f"stands there in several spellings: {', '.join(spellings)}")
+
+
+def _is(own: object, id: int) -> bool:
+    """Tell whether an id is this one, also one that came as a string of the same digits."""
+    return own == str(id) if isinstance(own, str) else integer(own) == id
+
+
+def _said(found: Mapping[str, Any], id: int) -> str:
+    """Name what was found, and where in it the record seems to be."""
+    shown = Redactor({})
+    names = [shown(name) for name in list(found)[:_SHOWN]] + ["…"] * (len(found) > _SHOWN)
+    said = f"found: {', '.join(names)}" if names else "found: no members"
+    inside = _envelope(found, id, _DEEPEST)
+    if inside is None:
+        return said
+    return f"{said}. The record seems to be inside {shown(inside)!r}: current= takes the inner one"
+
+
+def _envelope(found: Mapping[str, Any], id: int, depth: int) -> str | None:
+    for name, value in found.items():
+        for inner in value if is_array(value) else [value]:
+            if not is_object(inner):
+                continue
+            required = [find(inner, field.wire) for field in fields().values() if field.required]
+            own = find(inner, "id")
+            if None not in required and (own is None or _is(own, id)):
+                return name
+            below = _envelope(inner, id, depth - 1) if depth > 1 else None
+            if below is not None:
+                return f"{name}.{below}"
+    return None

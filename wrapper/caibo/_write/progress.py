@@ -1,0 +1,216 @@
+"""How far one write got, and what its caller and the observers are told of it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from caibo._errors import APIError, CaiboError, MalformedResponseError
+from caibo._record.customer import Customer
+from caibo._record.document import Document
+from caibo._record.masking import mask, one_line
+from caibo._record.respelling import Path
+from caibo._wire import clock
+from caibo._wire.answers import Answer
+from caibo._wire.refusals import request_id
+from caibo._wire.retry import Attempted
+from caibo._wire.waiting import Flow
+from caibo._write import verdict
+from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.plan import Plan, UnknownOutcomeError
+from caibo._write.reading import Reading, doubt, no_read
+from caibo._write.session import Session
+from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
+
+_log = logging.getLogger("caibo")
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What one call has tried to write, on which record, and how often."""
+
+    session: Session
+    verb: Verb
+    id: int
+    addressed: Document = field(default_factory=Document)
+    expect: Document = field(default_factory=Document)
+    protection: Protection = "none"
+    writes: int = 0
+    attempts: int = 0
+    changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
+    #: What the last write was to set, and on which record.
+    tried: Document = field(default_factory=Document)
+    before: Document = field(default_factory=Document)
+
+    _operation: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _began: float = 0.0
+
+    def watched(self, flow: Flow[Update]) -> Flow[Update]:
+        """Tell the observers how it ended, if they were told that it began."""
+        try:
+            update = yield from flow
+        except CaiboError as error:
+            if self.writes:
+                yield from self.session.tell(
+                    WriteFailed(
+                        operation=self._operation,
+                        id=self.id,
+                        verb=self.verb,
+                        fields=tuple(self.changes),
+                        error=error,
+                        seconds=clock.now() - self._began,
+                    )
+                )
+            raise
+        if self.writes:
+            yield from self.session.tell(
+                WriteFinished(
+                    operation=self._operation,
+                    id=self.id,
+                    verb=self.verb,
+                    fields=tuple(update.changes),
+                    outcome=update.outcome,
+                    protection=update.protection,
+                    attempts=update.attempts,
+                    request_id=update.request_id,
+                    seconds=clock.now() - self._began,
+                )
+            )
+        return update
+
+    def tries(self, mine: Document, before: Document, after: Document) -> Flow[None]:
+        """Note what is merged onto which record, and announce it."""
+        self.tried, self.before = mine, before
+        self.changes = differences(before, after, mine)
+        yield from self.intends(before)
+
+    def intends(self, before: Document | None) -> Flow[None]:
+        """Announce a write."""
+        self._began = self._began or clock.now()
+        self.writes += 1
+        yield from self.session.tell(
+            WriteIntended(
+                operation=self._operation,
+                id=self.id,
+                verb=self.verb,
+                changes=dict(self.changes),
+                before=before,
+                attempt=self.writes,
+            )
+        )
+
+    def count(self, error: CaiboError) -> None:
+        """Count the attempts of a write that failed, and let its error tell those of the call."""
+        doubt(error, self.id)
+        if isinstance(error, Attempted):
+            error.attempts = self.attempts = self.attempts + error.attempts
+
+    def heard(self, written: Answer) -> Answer:
+        """Count the attempts of a write that was accepted.
+
+        Raises:
+            MalformedResponseError: the answer does not tell that it was.
+        """
+        media_type = written.headers.get("content-type", "").partition(";")[0].strip().lower()
+        status, body = written.status_code, written.content
+        if what := verdict.no_answer(status, media_type, body, self.id):
+            raise MalformedResponseError(
+                f"PUT /customers/{self.id}: {status} with {what} is no answer to a write",
+                attempts=written.attempts,
+                request_id=request_id(written),
+            )
+        self.attempts += written.attempts
+        return written
+
+    def unknown(
+        self,
+        error: CaiboError | None,
+        reason: str,
+        *,
+        seen: Reading | None = None,
+        written: Answer | None = None,
+        unread: CaiboError | None = None,
+    ) -> UnknownOutcomeError:
+        """Make the error that says why nobody can tell, with a plan to resume by."""
+        if unread is not None:
+            reason = f"{reason} Reading back failed: {unread}".lstrip()
+        if isinstance(error, APIError):
+            error.hint = ""  # what to do next stands below
+        plan = None
+        if self.verb != "replace":
+            plan = Plan(
+                id=self.id,
+                base=self.before,
+                addressed=self.tried,
+                expect=self.expect,
+                read_at=datetime.now(UTC),
+                reread=True,
+            )
+        return UnknownOutcomeError(
+            verdict.unknown(
+                self.id,
+                reason,
+                after=error,
+                resumable=plan is not None,
+                readable=unread is None or not no_read(unread),
+            ),
+            sent={name: mask(change.after) for name, change in self.changes.items()},
+            last_seen=None if seen is None else Customer(seen.document),
+            plan=plan,
+            attempts=self.attempts,
+            request_id=None if written is None else request_id(written),
+        )
+
+    def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
+        """Return the result of having nothing to write."""
+        return Update(
+            customer=Customer(reading.document),
+            changes={},
+            outcome=outcome,
+            attempts=self.attempts,
+            request_id=reading.request_id,
+            carried=carried(reading.document, self.addressed),
+        )
+
+    def result(
+        self,
+        outcome: Outcome,
+        sent: Document,
+        seen: Document | None,
+        addressed: Collection[Path],
+        *,
+        written: Answer | None = None,
+        back: Reading | None = None,
+        race_window: float | None = None,
+    ) -> Update:
+        """Return the result of having written.
+
+        Args:
+            outcome: as in `Update`.
+            sent: the record as it was sent.
+            seen: the record as it was seen since, if it was.
+            addressed: the paths in it that were ours to change.
+            written: the answer to the write, unless it was lost.
+            back: what was read back.
+            race_window: as in `Update`.
+        """
+        also = None if seen is None else verdict.beyond(sent, seen, addressed)
+        gone = [name for name, change in (also or {}).items() if change.after is None]
+        if gone:
+            _log.warning("customer %d: sent along and gone: %s", self.id, one_line(", ".join(gone)))
+        quoted = None if back is None else back.request_id
+        kept = carried(sent, self.addressed) if self.addressed else ()
+        return Update(
+            customer=Customer(sent if seen is None else seen),
+            changes=self.changes,
+            outcome=outcome,
+            protection=self.protection,
+            race_window=race_window,
+            attempts=self.attempts,
+            request_id=quoted if written is None else request_id(written),
+            carried=tuple(name for name in kept if name not in gone),
+            also_changed=also,
+        )
