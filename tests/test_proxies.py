@@ -81,6 +81,7 @@ class TestTunnels:
     ) -> None:
         """Each side gets its own credential, and no log shows either."""
         caplog.set_level(logging.DEBUG)
+        gateway.replies.append(framed(b""))
         proxy = kind(gateway, login=login)
         proxy.tls = speaking(authority.issue_cert("127.0.0.1")) if scheme == "https" else None
         with proxy.serve():
