@@ -258,13 +258,13 @@ class TestSuccess:
 
 
 LOCATIONS = {
-    b"https://other.example/customers/1?token=x": " to other.example;",
-    b"https://user:pass@other.example/": " to other.example;",
-    b"//other.example:8443/": " to other.example;",
-    b"http://gateway.test/customers/1": " to gateway.test;",
-    b"/login": "redirects;",
+    b"https://other.example/customers/1?token=x": " to https://other.example/customers/1;",
+    b"https://user:pass@other.example/": " to https://other.example/;",
+    b"//other.example:8443/": " to https://other.example:8443/;",
+    b"http://gateway.test/customers/1": " to http://gateway.test/customers/1;",
+    b"/login;token=x": " to https://gateway.test/login;",
     b"": "redirects;",
-    b"\xff\xfe": "redirects;",
+    b"\xff\xfe": " to https://gateway.test/customers/",
     b"https://xn--a-\xff/": "redirects;",
     b"https://xn--zzzzzz99999999/": "redirects;",
     b"https://" + b"a" * 70000: "redirects;",
@@ -305,7 +305,7 @@ class TestRedirects:
             raised_by(put, client)
             error = raised_by(get, client)
 
-        assert "redirects to 127.0.0.1" in error.hint
+        assert "redirects to http://127.0.0.1" in error.hint
         assert elsewhere.requests == []
 
 
