@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Unpack
 
 from caibo._drivers import AsyncDriver, Driver
+from caibo._record.checks import ID_FIRST
 from caibo._record.compare import OnConflict
 from caibo._record.customer import Customer, CustomerChanges
 from caibo._write import verbs
@@ -470,3 +471,8 @@ class AsyncCustomers:
             >>> update = await client.customers.replace(12345, document)
         """
         return await self._run(verbs.replace(id, document, self._settings))
+
+
+for _method in (Customers.update, Customers.plan, AsyncCustomers.update, AsyncCustomers.plan):
+    # Not in the signature, where type checkers would let a call without an id pass.
+    _method.__defaults__ = (ID_FIRST,)
