@@ -16,7 +16,7 @@ from typing import Any
 from caibo._errors import InvalidChangesError, Problem
 from caibo._record.contract import Field, by_wire_name, fields, snake_case
 from caibo._record.document import Document
-from caibo._record.json_text import encode, encode_name, is_array, is_object
+from caibo._record.json_text import encode, encode_name, is_array, is_object, plain
 from caibo._record.options import option_problem
 
 # "Updatable Fields" and the examples of the vendor's page, https://docs.caibo.digital;
@@ -79,8 +79,8 @@ def check_changes(
     """
     problems: list[Problem] = []
     addressed: dict[str, object] = {}
-    for name, value in changes.items():
-        field = fields().get(name)
+    for name, given in changes.items():
+        field, value = fields().get(name), plain(given)
         problem: Problem | None
         if field is None or not field.writable:
             problem = _refused_name(name, field)

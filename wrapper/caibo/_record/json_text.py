@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
 # One bound, well below Python's for recursion, so that a record which can be read
@@ -24,6 +26,9 @@ class Member(NamedTuple):
 
     name: str
     value: str
+
+    def __repr__(self) -> str:  # it stands among the locals of a traceback
+        return f"Member({self.name})"
 
 
 #: By decoded name: an object may spell a name with escapes and mean the same.
@@ -96,12 +101,30 @@ def _encode(value: object, level: int) -> str:
     if is_array(value):
         return "[" + ",".join(_encode(item, level + 1) for item in value) + "]"
     if value is not None and not isinstance(value, int | float | Decimal):
-        raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for")
+        simple = plain(value)
+        if simple is not value:
+            return _encode(simple, level + 1)
+        as_text = "; write it as text, such as .isoformat()" * hasattr(value, "isoformat")
+        raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for{as_text}")
     if isinstance(value, Decimal) and value.is_finite():  # `math` takes 1E400 for infinity
-        return str(value)
+        return Decimal.__str__(value)  # a subclass may show a currency
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         raise ValueError("is not a finite number")
     return json.dumps(value)
+
+
+def plain(value: Any) -> Any:
+    """Return the value of an enum's member, and another library's integer or truth as Python's."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str | int | float | Decimal) or value is None:
+        return value
+    if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    try:
+        return operator.index(value)
+    except Exception:  # no integer, or whatever its own code raises
+        return value
 
 
 def _text(value: str) -> str:
