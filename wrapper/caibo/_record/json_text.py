@@ -135,13 +135,13 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _too_deep(text: str) -> bool:
-    if text.count("[") + text.count("{") <= _DEEPEST:
+def _too_deep(text: str, deepest: int = _DEEPEST) -> bool:
+    if text.count("[") + text.count("{") <= deepest:
         return False
     level = 0
     for mark in re.findall(r"[][{}]", _string.sub("", text)):
         level += 1 if mark in "[{" else -1
-        if level > _DEEPEST:
+        if level > deepest:
             return True
     return False
 
@@ -161,13 +161,15 @@ def decode(text: str) -> Any:
     return value
 
 
-def split(text: str) -> Members:
+def split(text: str, *, around: int = 0) -> Members:
     """Cut the text of an object into the texts of its members.
+
+    With `around` so many levels may stand around what may itself be a whole record.
 
     Raises:
         ValueError: not JSON, not an object, a member twice, or nested too deeply.
     """
-    if _too_deep(text):
+    if _too_deep(text, _DEEPEST + around):
         raise ValueError("nested too deeply")
     members: Members = {}
     position = _after(_opening, text, 0, "a JSON object")
