@@ -51,7 +51,15 @@ class _Settings:
         lock: LockProvider | AsyncLockProvider | None = None,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._auth = _credential(api_key, access_token, auth)
+        refusal = None
+        try:
+            self._auth = _credential(api_key, access_token, auth)
+        except ConfigurationError as error:
+            refusal = error.with_traceback(None)
+        # Error reporters show the locals of frames.
+        del api_key, access_token, auth
+        if refusal is not None:
+            raise refusal
         if base_url is None:  # an empty one is a mistake, and must not mean the real gateway
             base_url = os.environ.get("CAIBO_BASE_URL") or _server()
         self._base_url = _checked_url(base_url)
@@ -108,6 +116,8 @@ class _Settings:
         return self._auth.mode if isinstance(self._auth, ApiKey) else "unknown"
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_base_url"):  # it could not be made
+            return f"{type(self).__name__}()"
         return f"{type(self).__name__}({str(self._base_url)!r}, mode={self.mode!r})"
 
     def __reduce__(self) -> NoReturn:

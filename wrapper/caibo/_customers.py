@@ -119,6 +119,7 @@ class Customers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return self._run(verbs.update(wanted, self._settings, confirm))
 
     def plan(
@@ -155,6 +156,7 @@ class Customers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return self._run(verbs.plan(wanted, self._settings))
 
     def apply(
@@ -245,7 +247,9 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        return self._run(verbs.replace(id, document, self._settings))
+        flow = verbs.replace(id, document, self._settings)
+        del document  # error reporters show the locals of frames
+        return self._run(flow)
 
 
 class AsyncCustomers:
@@ -344,6 +348,7 @@ class AsyncCustomers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return await self._run(verbs.update(wanted, self._settings, confirm))
 
     async def plan(
@@ -380,6 +385,7 @@ class AsyncCustomers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return await self._run(verbs.plan(wanted, self._settings))
 
     async def apply(
@@ -470,7 +476,9 @@ class AsyncCustomers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = await client.customers.replace(12345, document)
         """
-        return await self._run(verbs.replace(id, document, self._settings))
+        flow = verbs.replace(id, document, self._settings)
+        del document  # error reporters show the locals of frames
+        return await self._run(flow)
 
 
 for _method in (Customers.update, Customers.plan, AsyncCustomers.update, AsyncCustomers.plan):

@@ -78,6 +78,9 @@ class Problem:
     message: str
     suggestion: str | None = dataclasses.field(default=None, repr=False)
 
+    def __copy__(self) -> Problem:
+        return self  # a pickle lacks the suggestion
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Problem, (self.field, self.message)
 

@@ -7,7 +7,7 @@ checkers hold every call here against the generated signature.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from caibo._record.document import Document
@@ -30,8 +30,8 @@ class Call:
 
     method: str
     url: str
-    headers: dict[str, str]
-    content: bytes | None
+    headers: dict[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
     #: Until when it may be sent again as it is, by `time.monotonic()`.
     fresh_until: float | None = None
 

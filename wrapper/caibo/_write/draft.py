@@ -149,8 +149,8 @@ class Edit:
     id: int
     reading: Reading
     validate: bool
-    assigned: dict[str, object] = field(default_factory=dict[str, object])
-    extra: dict[str, object] = field(default_factory=dict[str, object])
+    assigned: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+    extra: dict[str, object] = field(default_factory=dict[str, object], repr=False)
     update: Update | None = None
 
     def customer(self) -> Customer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError
@@ -52,10 +52,10 @@ class Wanted:
     """The arguments that `update` and `plan` share."""
 
     id: int
-    changes: Mapping[str, object]
-    extra: Mapping[str, object] | None
-    expect: Mapping[str, object] | None
-    current: Record | None
+    changes: Mapping[str, object] = field(repr=False)
+    extra: Mapping[str, object] | None = field(repr=False)
+    expect: Mapping[str, object] | None = field(repr=False)
+    current: Record | None = field(repr=False)
 
 
 def get(id: int) -> Flow[Customer]:
@@ -103,11 +103,7 @@ def apply(
     settle = settings.settle(confirm)
     if plan.applied:
         return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
-    # A stored one may have been edited, and other limits may hold by now.
-    known = {wire: by_wire_name().get(wire.lower()) for wire in plan.addressed}
-    changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
-    extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
-    check_changes(changes, extra, validate=settings.validate)
+    _check_stored(plan, settings)
     write = Write(
         verb="apply",
         id=check_id(plan.id),
@@ -126,6 +122,14 @@ def apply(
     update = yield from write.update(base)
     plan.applied = True
     return update
+
+
+def _check_stored(plan: Plan, settings: Settings) -> None:
+    """Check a plan anew: it may have been edited, and other limits may hold by now."""
+    known = {wire: by_wire_name().get(wire.lower()) for wire in plan.addressed}
+    changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
+    extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
+    check_changes(changes, extra, validate=settings.validate)
 
 
 def begin_edit(
@@ -161,6 +165,7 @@ def end_edit(
 def replace(id: int, document: Record, settings: Settings) -> Flow[Update]:
     id = check_id(id)
     whole = check_document(_mapping(document), what="document", validate=settings.validate)
+    del document  # error reporters show the locals of frames
     return (yield from Write(verb="replace", id=id, addressed=Document()).replace(whole))
 
 
