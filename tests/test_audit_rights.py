@@ -202,6 +202,17 @@ class TestStreams:
         assert (before, after) == ("before", "after")
         assert json.loads(line)["record"] == "intent"
 
+    def test_a_link_to_standard_output_is_standard_output(self, tmp_path: Path) -> None:
+        """Images of containers have logs that are such links; here it is a file."""
+        out, link = tmp_path / "out", tmp_path / "audit.jsonl"
+        link.symlink_to("/dev/stdout")
+        with out.open("w") as stream:
+            subprocess.run([sys.executable, "-c", WRITER, link], stdout=stream, check=True)
+
+        before, line, after = out.read_text().splitlines()
+        assert (before, after) == ("before", "after")
+        assert json.loads(line)["record"] == "intent"
+
     def test_standard_output_may_be_a_socket(self) -> None:
         """As under systemd."""
         import socket

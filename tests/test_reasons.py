@@ -313,6 +313,40 @@ REFUSALS = {
         ("409 Conflict (application/json",),
         not_said=("Charles", "Babbage"),
     ),
+    "the record itself, in words": Refusal(
+        409,
+        JSON,
+        {"ownerId": 7, "name": "Charles", "title": "Dr Babbage", "description": "An old man"},
+        ("409 Conflict (application/json",),
+        not_said=("Charles", "Babbage", "old man"),
+    ),
+    "the record beside": Refusal(
+        409,
+        JSON,
+        {"error": "Changed meanwhile.", "data": {"id": 7, "title": "Dr Babbage"}},
+        ("409 Conflict: Changed meanwhile.",),
+        not_said=("Babbage",),
+    ),
+    "an id of the refusal": Refusal(
+        404, JSON, {"id": "not_found", "message": "No such thing."}, (": No such thing.",)
+    ),
+    "a chain": Refusal(
+        400,
+        JSON,
+        {
+            "errors": [
+                {"code": 1, "message": "One.", "error_chain": [{"code": 2, "message": "Two."}]}
+            ]
+        },
+        ("400 Bad Request: One: Two.",),
+    ),
+    "SOAP": Refusal(
+        500,
+        "text/xml; charset=utf-8",
+        "<soap:Envelope><soap:Body><soap:Fault><faultcode>soap:Client</faultcode>"
+        "<faultstring>Not so.</faultstring></soap:Fault></soap:Body></soap:Envelope>",
+        ("Internal Server Error: Not so.",),
+    ),
     "text": Refusal(400, "text/plain", "Not so.\r\nAt all.\n", ("Bad Request: Not so. At all.",)),
     "text without a type": Refusal(400, "", "Not so.", ("400 Bad Request: Not so.",)),
     "text as JSON": Refusal(503, JSON, "upstream connect error", ("upstream connect error",)),
@@ -574,6 +608,17 @@ class TestMasking:
             "ownerId": "‹ownerId›",
         }
 
+    def test_an_update_tells_what_it_was_made_of(self, connect: Connect) -> None:
+        """So that what nobody addressed is masked as well."""
+        record = b'{"name":"Ada Lovelace","email":"ada@example.com","address":"1 Old Lane, York"}'
+        refusal = answer(400, b'{"detail":"ADA LOVELACE of 1 Old Lane has no +12025550199"}')
+        client = connect(**Script(answer(200, record), refusal).options)
+
+        with pytest.raises(caibo.BadRequestError) as caught:
+            client.update(ID, phone="+12025550199")
+
+        assert "‹name› of ‹address› has no ‹phone›" in str(caught.value)
+
     def test_names_of_members_never_are(self) -> None:
         """Not in `field_errors`, `problem` or a sentence, whatever the values are called."""
         sent = {"preferences": {"channel": "email", "colour": "phone"}, "phone": "channel"}
@@ -646,6 +691,25 @@ class TestMasking:
 
         assert "2025550199" not in shown(error)
         assert KEY not in shown(error)
+
+    @pytest.mark.parametrize("token", ["b3BzOmh1bnRlcjI=", "b3Bz", "???"])
+    def test_a_password_in_a_header_is_masked(self, connect: Connect, token: str) -> None:
+        """An `auth=` of the caller's may send one, and a gateway quote it, unpacked or not."""
+        refusal = answer(401, f'{{"detail":"ops has not hunter2 but {token}"}}'.encode())
+
+        class Basic(httpx.Auth):
+            def auth_flow(self, request: httpx.Request) -> Any:
+                request.headers["Authorization"] = f"Basic {token}"
+                yield request
+
+        client = connect(auth=Basic(), **Script(refusal).options)
+
+        with pytest.raises(caibo.AuthenticationError) as caught:
+            client.get(ID)
+
+        hunter = "‹secret›" if token == "b3BzOmh1bnRlcjI=" else "hunter2"
+        assert f"has not {hunter} but" in str(caught.value)
+        assert token == "???" or token not in shown(caught.value)
 
     def test_odd_values_are_found_as_they_are(self) -> None:
         """With fewer than four letters, but signs between them."""

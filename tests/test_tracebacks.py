@@ -17,6 +17,7 @@ from faces import Connect, Face
 from scripted import ID, KEY, Script, answer
 
 import caibo
+from caibo._record.json_text import split
 
 OURS = str(Path(caibo.__file__).parent)
 BEFORE = {
@@ -128,6 +129,18 @@ HALF_BUILT = [
 def test_what_could_not_be_made_can_be_shown(kind: Any) -> None:
     """A debugger or a reporter meets it in the frame of its constructor."""
     assert repr(kind.__new__(kind)).startswith(kind.__name__)
+
+
+def test_a_draft_that_could_not_be_made_has_no_fields() -> None:
+    """Instead of asking itself for ever, as whoever looks at it by `hasattr` would see."""
+    draft = caibo.Draft.__new__(caibo.Draft)
+
+    assert not hasattr(draft, "phone")
+
+
+def test_the_pieces_of_a_record_show_their_names() -> None:
+    """They are among the locals where one is taken apart."""
+    assert repr(split('{"name":"Lovelace"}')) == "{'name': Member(\"name\")}"
 
 
 def a_plan() -> caibo.Plan:

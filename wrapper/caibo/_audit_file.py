@@ -44,6 +44,8 @@ def append(path: Path, line: bytes) -> None:
 
 def _opened(path: Path) -> tuple[int, bool]:
     """Open what a path names, and tell whether it is a file on a disk, which is ours alone then."""
+    if path.is_symlink() and path.readlink() in _STREAMS:  # as images of containers have it
+        path = path.readlink()
     if path in _STREAMS:
         # Opened anew, a socket would be refused, and a file be written from its beginning.
         return os.dup(_STREAMS[path]), False

@@ -116,7 +116,9 @@ class _NoCookies(httpx.Cookies):
 
 def request_of(http: SyncHTTP | AsyncHTTP, call: Call, ends: float) -> httpx.Request:
     """Build the request of a call that has to end at `ends`, by `time.monotonic()`."""
-    extensions = {"deadline": ends}
+    extensions: dict[str, Any] = {"deadline": ends}
+    if call.known is not None:
+        extensions["known"] = call.known
     if call.fresh_until is not None:
         extensions["fresh_until"] = call.fresh_until
     # `http.build_request` would parse the URL three times and look for cookies.

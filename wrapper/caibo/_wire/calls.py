@@ -34,6 +34,8 @@ class Call:
     content: bytes | None = field(repr=False)
     #: Until when it may be sent again as it is, by `time.monotonic()`.
     fresh_until: float | None = None
+    #: The record that the request was made of, for what the answer may quote of it.
+    known: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)

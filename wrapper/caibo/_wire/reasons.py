@@ -28,7 +28,8 @@ _SENTENCES = (
     "description", "errordescription", "errormessage", "errormsg", "defaultmessage", "info",
     "fault", "faultstring", "exceptionmessage", "statusmessage", "usermessage", "constraints",
     "fielderrors", "formerrors", "validationerrors", "modelstate", "fieldviolations", "violations",
-    "invalidparams", "invalidparameters", "issues", "suberrors", "validation", "data", "response",
+    "invalidparams", "invalidparameters", "issues", "suberrors", "validation", "errorchain",
+    "causes", "innererror", "data", "response",
 )  # fmt: skip
 #: Members that name the field in an object about it, the most telling first.
 _POINTERS = (
@@ -192,11 +193,15 @@ def _take(value: Any, said: Said, path: str = "", *, top: bool = False) -> None:
 
 def _take_object(value: Mapping[str, Any], said: Said, path: str, *, top: bool) -> None:
     named = {_bare(name): name for name in value}
+    if _is_record(value) and isinstance(value.get(named.get("name", "")), str):
+        return  # whatever its title and description say
     # At the top a path is that of the request.
     here = path or ("" if top else _pointed_at(value, named))
     before = said.count
     for name in _SENTENCES:
         part = value.get(named.get(name, ""))
+        if name in ("data", "response") and is_object(part) and _is_record(part):
+            continue
         if name == "constraints" and is_object(part):  # by the names of the rules
             part = [*part.values()]
         _take(part, said, here)

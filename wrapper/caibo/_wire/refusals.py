@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -216,7 +218,12 @@ def _sent(request: httpx.Request) -> Mapping[str, Any]:
 
 def _secrets(request: httpx.Request) -> list[str]:
     key = request.headers.get("x-api-key", "")
-    return [key, request.headers.get("authorization", "").rpartition(" ")[2]]
+    scheme, _, token = request.headers.get("authorization", "").rpartition(" ")
+    found = [key, token]
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            found += base64.b64decode(token).decode().split(":", 1)
+    return [secret for secret in found if secret]
 
 
 def _reason(status: int) -> str:

@@ -213,7 +213,12 @@ class Write:
         made = call(replace_customer, self.id, body=body(document))
         headers = {"If-Match": reading.etag} if reading.etag else {}
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return replace(made, headers={**made.headers, **headers}, fresh_until=fresh)
+        return replace(
+            made,
+            headers={**made.headers, **headers},
+            fresh_until=fresh,
+            known=reading.document,
+        )
 
     def _intention(self, before: Document | None) -> Tell:
         self._began = self._began or time.monotonic()
