@@ -538,6 +538,20 @@ class TestReasons:
         again = pickle.loads(pickle.dumps(error))
         assert (str(again), again.body_text) == (str(error), error.body_text)
 
+    @pytest.mark.parametrize("unit", ["a word ", "ä", "李小龙 ", "😀", '"\\'])
+    @pytest.mark.parametrize("media_type", [JSON, "text/plain", HTML])
+    def test_a_long_one_is_cut(self, connect: Connect, unit: str, media_type: str) -> None:
+        """To one line in the message and to 4 KiB in the attribute."""
+        text = "Sorry: " + unit * 20_000
+        body = json.dumps({"message": text}) if media_type == JSON else text
+
+        error = refused(connect, answer(400, body.encode(), Content_Type=media_type))
+
+        first, *_ = str(error).splitlines()
+        assert "400 Bad Request: Sorry: " in first
+        assert len(first.partition("Bad Request: ")[2]) <= 300
+        assert 4000 < len(error.body_text.encode()) <= 4096
+
     @pytest.mark.parametrize("status", [301, 308])
     @pytest.mark.parametrize(
         ("base_url", "location", "said"),
@@ -609,15 +623,25 @@ class TestMasking:
         }
 
     def test_an_update_tells_what_it_was_made_of(self, connect: Connect) -> None:
-        """So that what nobody addressed is masked as well."""
-        record = b'{"name":"Ada Lovelace","email":"ada@example.com","address":"1 Old Lane, York"}'
-        refusal = answer(400, b'{"detail":"ADA LOVELACE of 1 Old Lane has no +12025550199"}')
+        """So that the old value of what it sets is masked as well."""
+        record = b'{"name":"Ada Lovelace","email":"ada@example.com","phone":"+12025550143"}'
+        refusal = answer(400, b'{"detail":"Ada LOVELACE keeps 202-555-0143 and 12025550143"}')
         client = connect(**Script(answer(200, record), refusal).options)
 
         with pytest.raises(caibo.BadRequestError) as caught:
             client.update(ID, phone="+12025550199")
 
-        assert "‹name› of ‹address› has no ‹phone›" in str(caught.value)
+        assert "‹name› keeps ‹phone› and ‹phone›" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "spelt", ["030 123456", "0 30/12 34 56", "(0049) 30 123456", "30-123456", "+49 30 123456"]
+    )
+    def test_a_phone_number_is_known_without_its_country(self, spelt: str) -> None:
+        """As whoever looks at it from there spells it."""
+        error = refusal_of({"phone": "+4930123456"}, {"detail": f"no {spelt}, at most 30 digits"})
+
+        assert "123456" not in error.problem["detail"].replace(" ", "")
+        assert "at most 30 digits" in error.problem["detail"]
 
     def test_names_of_members_never_are(self) -> None:
         """Not in `field_errors`, `problem` or a sentence, whatever the values are called."""

@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -289,6 +290,7 @@ class TestRedirects:
         assert type(error) is caibo.APIError
         assert LOCATIONS[location] in error.hint
         assert "credentials do not follow" in error.hint
+        assert not {"token", "user", "pass"} & set(re.findall(r"\w+", error.hint))
         assert "\x1b" not in str(error)
         assert len(script.requests) == 1
 

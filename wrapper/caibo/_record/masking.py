@@ -155,6 +155,10 @@ class Redactor:
             self._exact.update({digits: label, folded: label})
         elif len(text) >= _SHORTEST and not _NUMBER.fullmatch(text):
             self._odd[text] = label
+        if isinstance(value, str) and folded.isdigit() and 10 <= len(folded) <= 15:
+            # A phone number without its country code, of up to three digits: ITU-T E.164.
+            for rest in (folded[1:], folded[2:], folded[3:]):
+                self._exact.update({rest: label, f"0{rest}": label})
         if len(folded) >= _CUT and isinstance(value, str):
             self._cut[folded[:_CUT]].append((folded, label))
 
