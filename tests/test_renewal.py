@@ -251,7 +251,10 @@ BAD_LOGINS: dict[str, tuple[Any, str]] = {
     "not there": (answer(404), "Is there a POST /auth/login"),
     "server error": (answer(500), "500 Internal Server Error"),
     "busy": (answer(429, Retry_After="99"), "Try again after 99 seconds"),
-    "redirect": (answer(302, Location="https://other.example/"), "redirects to other.example"),
+    "redirect": (
+        answer(302, Location="https://other.example/"),
+        "redirects to https://other.example/",
+    ),
     "no JSON": (answer(200, b"<html>"), "without a usable accessToken"),
     "empty": (answer(200), "without a usable accessToken"),
     "an array": (answer(200, b"[]"), "without a usable accessToken"),

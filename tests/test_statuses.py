@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -260,13 +261,13 @@ class TestSuccess:
 
 
 LOCATIONS = {
-    b"https://other.example/customers/1?token=x": " to other.example;",
-    b"https://user:pass@other.example/": " to other.example;",
-    b"//other.example:8443/": " to other.example;",
-    b"http://gateway.test/customers/1": " to gateway.test;",
-    b"/login": "redirects;",
+    b"https://other.example/customers/1?token=x": " to https://other.example/customers/1;",
+    b"https://user:pass@other.example/": " to https://other.example/;",
+    b"//other.example:8443/": " to https://other.example:8443/;",
+    b"http://gateway.test/customers/1": " to http://gateway.test/customers/1;",
+    b"/login;token=x": " to https://gateway.test/login;",
     b"": "redirects;",
-    b"\xff\xfe": "redirects;",
+    b"\xff\xfe": " to https://gateway.test/customers/",
     b"https://xn--a-\xff/": "redirects;",
     b"https://xn--zzzzzz99999999/": "redirects;",
     b"https://" + b"a" * 70000: "redirects;",
@@ -291,6 +292,7 @@ class TestRedirects:
         assert type(error) is caibo.APIError
         assert LOCATIONS[location] in error.hint
         assert "credentials do not follow" in error.hint
+        assert not {"token", "user", "pass"} & set(re.findall(r"\w+", error.hint))
         assert "\x1b" not in str(error)
         assert len(script.requests) == 1
 
@@ -307,7 +309,7 @@ class TestRedirects:
             raised_by(put, client)
             error = raised_by(get, client)
 
-        assert "redirects to 127.0.0.1" in error.hint
+        assert "redirects to http://127.0.0.1" in error.hint
         assert elsewhere.requests == []
 
 

@@ -75,7 +75,15 @@ class _Client:
         max_connections: int = 100,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        credential = _credential(api_key, access_token, auth)
+        refusal = None
+        try:
+            credential = _credential(api_key, access_token, auth)
+        except ConfigurationError as error:
+            refusal = error.with_traceback(None)
+        # Error reporters show the locals of frames.
+        del api_key, access_token, auth
+        if refusal is not None:
+            raise refusal
         if base_url is None:  # an empty one is a mistake, and must not mean the real gateway
             base_url = os.environ.get("CAIBO_BASE_URL") or _server()
         url = _checked_url(base_url)
@@ -207,6 +215,8 @@ class _Client:
         return self._gateway.credential.mode
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_gateway"):  # it could not be made
+            return f"{type(self).__name__}()"
         mode = self._gateway.credential.mode_now
         return f"{type(self).__name__}({str(self._gateway.base_url)!r}, mode={mode!r})"
 

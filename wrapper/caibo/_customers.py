@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar, Unpack
 
+from caibo._record.checks import ID_FIRST
 from caibo._record.compare import OnConflict
 from caibo._record.customer import Customer, CustomerChanges
 from caibo._wire.waiting import Flow, Tasks, Threads
@@ -130,6 +131,7 @@ class Customers:
         Source: https://docs.caibo.digital, "Update Customer".
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return self._run(lambda s: verbs.update(s, wanted, confirm))
 
     def plan(
@@ -166,6 +168,7 @@ class Customers:
             ['phone']
         """
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return self._run(lambda s: verbs.plan(s, wanted))
 
     def apply(
@@ -256,7 +259,9 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        return self._run(lambda s: verbs.replace(s, id, document))
+        verb = _replacing(id, document)
+        del document  # error reporters show the locals of frames
+        return self._run(verb)
 
 
 class AsyncCustomers:
@@ -286,6 +291,7 @@ class AsyncCustomers:
     ) -> Update:
         """As `Customers.update`, awaited."""
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return await self._run(lambda s: verbs.update(s, wanted, confirm))
 
     async def plan(
@@ -300,6 +306,7 @@ class AsyncCustomers:
     ) -> Plan:
         """As `Customers.plan`, awaited."""
         wanted = Wanted(id, changes, extra, expect, current)
+        del changes, extra, expect, current  # error reporters show the locals of frames
         return await self._run(lambda s: verbs.plan(s, wanted))
 
     async def apply(
@@ -324,4 +331,15 @@ class AsyncCustomers:
 
     async def replace(self, id: int, document: Record, /) -> Update:
         """As `Customers.replace`, awaited."""
-        return await self._run(lambda s: verbs.replace(s, id, document))
+        verb = _replacing(id, document)
+        del document  # error reporters show the locals of frames
+        return await self._run(verb)
+
+
+def _replacing(id: int, document: Record) -> Callable[[Session], Flow[Update]]:
+    return lambda session: verbs.replace(session, id, document)
+
+
+for _method in (Customers.update, Customers.plan, AsyncCustomers.update, AsyncCustomers.plan):
+    # Not in the signature, where type checkers would let a call without an id pass.
+    _method.__defaults__ = (ID_FIRST,)

@@ -85,6 +85,9 @@ class Problem:
     message: str
     suggestion: str | None = dataclasses.field(default=None, repr=False)
 
+    def __copy__(self) -> Problem:
+        return self  # a pickle lacks the suggestion
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Problem, (self.field, self.message)
 
@@ -196,10 +199,13 @@ class APIError(CaiboError):
     Attributes:
         status: the HTTP status, also an unregistered one.
         request: method and path, such as ``PUT /customers/12345``.
-        problem: the members of the problem details (RFC 9457), values that we
-            sent masked; empty where the body was not a JSON object.
-        field_errors: messages by field, in this package's names, from the
-            ``errors`` member that ASP.NET adds.
+        problem: the members of the problem details (RFC 9457), or of any other JSON
+            object, with the values that we sent masked; else empty.  It is what
+            ``json.dumps`` takes; a member that stood twice has a list of both values.
+        field_errors: messages by field, in this package's names, wherever the
+            gateway's framework puts them.
+        body_text: all that the body says, masked, on one line of at most 4 KiB; of a
+            web page without its tags.
         request_id: what to quote to the vendor, where the gateway sent one.
         retry_after: seconds that the gateway asks to wait.
         hint: what to do next.
@@ -217,6 +223,7 @@ class APIError(CaiboError):
         request_id: str | None = None,
         retry_after: float | None = None,
         hint: str = "",
+        body_text: str = "",
     ) -> None:
         super().__init__(summary)
         self.status = status
@@ -226,6 +233,7 @@ class APIError(CaiboError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.hint = hint
+        self.body_text = body_text
         self.attempts = 1
 
     def __str__(self) -> str:
@@ -256,7 +264,7 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: the credential is known and may not do this."""
+    """403: the credential may not do this, or is not accepted at all."""
 
 
 class NotFoundError(APIError):

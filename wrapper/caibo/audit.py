@@ -7,16 +7,15 @@ import hmac
 import json
 import logging
 import os
-import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Self, cast
 
+from caibo._audit_file import append
 from caibo._errors import ConfigurationError, OverwrittenError, WriteStoppedError
 from caibo._record.document import Document
 from caibo._record.json_text import decode, encode, split
@@ -26,8 +25,6 @@ from caibo._write.update import Change
 
 _FORMAT = "caibo-audit/1"
 _SHORTEST_KEY = 16  # bytes; a phone number is guessed soon by whoever guesses the key
-_PATIENCE = 1.0  # seconds; a line is written in far less, and an event loop waits with us
-_threads = Lock()  # only where there is no flock; a fork must not copy it held
 _log = logging.getLogger("caibo")
 _context: ContextVar[tuple[str | None, str | None]] = ContextVar(
     "caibo_audit", default=(None, None)
@@ -88,6 +85,12 @@ class JsonLinesAudit:
 
     It blocks for as long as the disk takes, in `AsyncCaibo` the event loop, too.
     The file is opened anew for each line, so it may be renamed away at any time.
+    One that others may read or write is taken from them, with a warning on the
+    logger ``caibo``, and a symbolic link is refused.
+
+    A pipe, ``/dev/stdout``, ``/dev/stderr`` and ``/dev/null`` work as well: nothing is
+    on a disk then, lines of more than 4 KiB may mix where threads or processes share
+    it, and a reader that stops reading stops the writes.
 
     Args:
         path: the file, made with mode 0600 where there is none.
@@ -133,7 +136,10 @@ class JsonLinesAudit:
         self._backup = backup
 
     def __repr__(self) -> str:
-        return f"JsonLinesAudit({str(self._path)!r})"
+        return f"JsonLinesAudit({str(getattr(self, '_path', ''))!r})"
+
+    def __copy__(self) -> Self:
+        return self  # it cannot be changed
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("JsonLinesAudit holds a secret and is not pickled")
@@ -167,7 +173,7 @@ class JsonLinesAudit:
                 written to it.
         """
         try:
-            _append(self._path, self._line(event).encode())
+            append(self._path, self._line(event).encode())
         except OSError as error:
             reason = error.strerror or str(error)
             if not isinstance(event, WriteIntended):
@@ -282,9 +288,11 @@ def open_intents(
 
 
 def _take(line: bytes, found: dict[str, OpenIntent]) -> None:
-    members = split(line.decode())
+    members = split(line.decode(), around=3)
     said: dict[str, Any] = {
-        name: decode(member.value) for name, member in members.items() if name != "before"
+        name: decode(member.value)
+        for name, member in members.items()
+        if name not in ("before", "values")
     }
     if said["format"] != _FORMAT:
         raise ValueError("another format")
@@ -348,60 +356,3 @@ def _json(value: object) -> str:
         return encode(value)
     except ValueError:  # read from a record that has 1E9999999999999999999, or half a character
         return json.dumps(repr(value))
-
-
-def _append(path: Path, line: bytes) -> None:
-    # POSIX moves to the end and writes in one step, but may write less than it was given:
-    # https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
-    # On NFS and Windows these are two steps.  And Windows would write \r\n.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    file = os.open(path, flags, 0o600)
-    try:
-        with _alone(file):
-            length = os.fstat(file).st_size
-            if length:
-                os.lseek(file, -1, os.SEEK_END)
-                line = line if os.read(file, 1) == b"\n" else b"\n" + line
-            rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-        if not length:
-            _sync_directory(path)
-    finally:
-        os.close(file)
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a new file survive a power cut, where the system can (Windows opens no directory)."""
-    with suppress(OSError):
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-@contextmanager
-def _alone(file: int) -> Generator[None]:
-    """Keep other threads and processes from appending; closing the file ends that, too."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        with _threads:
-            yield
-        return
-    ends = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            # Unlike lockf it keeps threads of one process apart as well.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > ends:
-                raise TimeoutError("another process keeps it locked") from None
-            time.sleep(0.001)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -16,7 +16,8 @@ from typing import Any
 from caibo._errors import InvalidChangesError, Problem
 from caibo._record.contract import Field, field_of, fields, snake_case
 from caibo._record.document import Document
-from caibo._record.json_text import encode, encode_name, is_array, is_object
+from caibo._record.json_text import encode, encode_name, is_array, is_object, plain
+from caibo._record.options import option_problem
 from caibo._record.spelling import doubled, find, has
 
 # "Updatable Fields" and the examples of the vendor's page, https://docs.caibo.digital;
@@ -29,8 +30,20 @@ _ON_THE_PAGE_ONLY = frozenset(
         "status", "subscription", "subscription_preferences", "verification_status",
     ]
 )  # fmt: skip
+_ID_FIRST = "comes first and without a name: update(12345, phone=None)"
 _NOT_INT64 = "expected an integer of at most 64 bits"
 _NOT_NULL = "is required and cannot be cleared; leave it out to keep it"
+
+
+class _First:
+    """Stand for an id that was not given where it is looked for."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+#: At run time the default of an id, as ``update(**model.model_dump())`` gives none.
+ID_FIRST = _First()
 
 
 def check_id(id: object) -> int:
@@ -39,6 +52,8 @@ def check_id(id: object) -> int:
     Raises:
         InvalidChangesError: not an integer, or beyond 64 bits.
     """
+    if id is ID_FIRST:
+        raise InvalidChangesError([Problem("id", _ID_FIRST)])
     try:
         number = operator.index(id)  # type: ignore[arg-type]
     except TypeError:
@@ -65,8 +80,8 @@ def check_changes(
     """
     problems: list[Problem] = []
     addressed: dict[str, object] = {}
-    for name, value in changes.items():
-        field = fields().get(name)
+    for name, given in changes.items():
+        field, value = fields().get(name), plain(given)
         problem: Problem | None
         if field is None or not field.writable:
             problem = _refused_name(name, field)
@@ -165,7 +180,9 @@ def json_type(value: object) -> str:
 def _refused_name(name: str, field: Field | None) -> Problem:
     field = field or field_of(name)
     if field is not None and not field.writable:
-        return Problem(name, "is set by the gateway (an assumption of ours) and cannot be changed")
+        message = "is set by the gateway (an assumption of ours) and cannot be changed"
+        comes_first = f"; which customer is meant {_ID_FIRST}" if field.name == "id" else ""
+        return Problem(name, message + comes_first)
     if field is not None:
         return Problem(name, f"is spelt `{field.name}` here", field.name)
     if snake_case(name) in _ON_THE_PAGE_ONLY:
@@ -175,6 +192,8 @@ def _refused_name(name: str, field: Field | None) -> Problem:
             f"it, send it by its wire name: extra={{{wire!r}: …}}"
         )
         return Problem(name, message)
+    if option := option_problem(name):
+        return Problem(name, *option)
     writable = [field.name for field in fields().values() if field.writable]
     close_ones = [field for field in writable if field in name.lower()]  # phone_number
     close_ones += difflib.get_close_matches(name.lower(), writable, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 from caibo._errors import MalformedResponseError
 from caibo._record.checks import json_type
@@ -154,6 +154,27 @@ class Customer:
         except ValueError:
             self._unfit("createDate", "an ISO 8601 date and time")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the whole record by wire names, as Python values of one's own.
+
+        Numbers are `int` or `Decimal`, with every digit; `json.dumps` takes no
+        `Decimal`, so use `to_json` for JSON.
+
+        Example:
+            >>> Customer({"id": 7, "name": "Jo Li", "email": "jo@example.com"}).to_dict()
+            {'id': 7, 'name': 'Jo Li', 'email': 'jo@example.com'}
+        """
+        return dict(self._document)
+
+    def to_json(self) -> str:
+        """Give the whole record as JSON text, by wire names, every member as it came.
+
+        Example:
+            >>> Customer(Document.parse('{"id": 7, "totalDeposits": 100.00}')).to_json()
+            '{"id":7,"totalDeposits":100.00}'
+        """
+        return self._document.to_json()
+
     def __eq__(self, other: object) -> bool:
         return self._document == other._document if isinstance(other, Customer) else NotImplemented
 
@@ -161,6 +182,8 @@ class Customer:
         return hash(self._document)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_document"):  # it could not be made
+            return "Customer()"
         shown = [f"id={self._shown_id()}"]
         shown += [
             f"{field.name}={mask(find(self._document, field.wire))}"

@@ -96,7 +96,17 @@ class Document(Raw, Mapping[str, Any]):
         return str(self).encode()
 
     def __repr__(self) -> str:
-        return f"Document({', '.join(self._members)})"
+        members = getattr(self, "_members", {})  # none, where it could not be made
+        return f"Document({', '.join(members)})"
+
+    def to_json(self) -> str:
+        """Give the JSON text, every member as it came: what `str()` gives.
+
+        Example:
+            >>> Document.parse('{"id": 7, "totalDeposits": 100.00}').to_json()
+            '{"id":7,"totalDeposits":100.00}'
+        """
+        return str(self)
 
     def text(self, name: str) -> str | None:
         """Return the JSON text of a member as it came, `None` where there is none."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
 # One bound, well below Python's for recursion, so that a record which can be read
@@ -24,6 +26,9 @@ class Member(NamedTuple):
 
     name: str
     value: str
+
+    def __repr__(self) -> str:  # it stands among the locals of a traceback
+        return f"Member({self.name})"
 
 
 #: By decoded name: an object may spell a name with escapes and mean the same.
@@ -96,12 +101,30 @@ def _encode(value: object, level: int) -> str:
     if is_array(value):
         return "[" + ",".join(_encode(item, level + 1) for item in value) + "]"
     if value is not None and not isinstance(value, int | float | Decimal):
-        raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for")
+        simple = plain(value)
+        if simple is not value:
+            return _encode(simple, level + 1)
+        as_text = "; write it as text, such as .isoformat()" * hasattr(value, "isoformat")
+        raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for{as_text}")
     if isinstance(value, Decimal) and value.is_finite():  # `math` takes 1E400 for infinity
-        return str(value)
+        return Decimal.__str__(value)  # a subclass may show a currency
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         raise ValueError("is not a finite number")
     return json.dumps(value)
+
+
+def plain(value: Any) -> Any:
+    """Return the value of an enum's member, and another library's integer or truth as Python's."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str | int | float | Decimal) or value is None:
+        return value
+    if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    try:
+        return operator.index(value)
+    except Exception:  # no integer, or whatever its own code raises
+        return value
 
 
 def _text(value: str) -> str:
@@ -112,13 +135,13 @@ def _text(value: str) -> str:
     return _write_text(value)
 
 
-def _too_deep(text: str) -> bool:
-    if text.count("[") + text.count("{") <= _DEEPEST:
+def _too_deep(text: str, deepest: int = _DEEPEST) -> bool:
+    if text.count("[") + text.count("{") <= deepest:
         return False
     level = 0
     for mark in re.findall(r"[][{}]", _string.sub("", text)):
         level += 1 if mark in "[{" else -1
-        if level > _DEEPEST:
+        if level > deepest:
             return True
     return False
 
@@ -138,13 +161,15 @@ def decode(text: str) -> Any:
     return value
 
 
-def split(text: str) -> Members:
+def split(text: str, *, around: int = 0) -> Members:
     """Cut the text of an object into the texts of its members.
+
+    With `around` so many levels may stand around what may itself be a whole record.
 
     Raises:
         ValueError: not JSON, not an object, a member twice, or nested too deeply.
     """
-    if _too_deep(text):
+    if _too_deep(text, _DEEPEST + around):
         raise ValueError("nested too deeply")
     members: Members = {}
     position = _after(_opening, text, 0, "a JSON object")

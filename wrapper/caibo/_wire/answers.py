@@ -15,7 +15,7 @@ _AS_IT_IS = frozenset(["", "identity"])
 _WINDOWS = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Answer:
     """What came of one request.
 
@@ -40,6 +40,9 @@ class Answer:
     asked_at: float
     received_at: float
     attempts: int = 1
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status_code})"  # error reporters show the locals of frames
 
     @property
     def is_success(self) -> bool:

@@ -30,6 +30,11 @@ class Call(NamedTuple):
     content: bytes | None
     #: Until when it may be sent again as it is, by the clock.
     fresh_until: float | None = None
+    #: The record that the request was made of, for what the answer may quote of it.
+    known: Document | None = None
+
+    def __repr__(self) -> str:
+        return f"Call({self.method} {self.url})"
 
 
 def call(operation: Operation[P], *args: P.args, **kwargs: P.kwargs) -> Call:

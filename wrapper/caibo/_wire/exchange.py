@@ -181,7 +181,9 @@ class Wire:
     def request(self, call: Call) -> httpx.Request:
         """Make the request of a call."""
         headers = self._options.with_more(call.headers, self.gateway.base_url)
-        return self.gateway.request(call.method, call.url, headers, call.content)
+        request = self.gateway.request(call.method, call.url, headers, call.content)
+        request.extensions["known"] = call.known
+        return request
 
     def send(self, call: Call) -> Flow[Answer]:
         """Go through the attempts of a call; return its 2xx answer.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -28,12 +31,12 @@ from caibo._errors import (
     ServerError,
     TransportError,
 )
-from caibo._record.contract import snake_case
 from caibo._record.document import Document
-from caibo._record.json_text import is_array, is_object
 from caibo._record.masking import Redactor, one_line
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
+from caibo._wire.hints import hint
+from caibo._wire.reasons import Said, what_is_said
 from caibo._wire.tls import trusted_by
 
 _CLASSES: Mapping[int, type[APIError]] = {
@@ -43,13 +46,6 @@ _CLASSES: Mapping[int, type[APIError]] = {
     404: NotFoundError,
     422: BadRequestError,
     429: RateLimitedError,
-}
-_HINTS = {
-    400: "Nothing was changed; correct the fields and send them again.",
-    403: "The credential is known but may not do this; ask the gateway's administrator.",
-    409: "The gateway reports a conflict; read the record and look before trying again.",
-    415: "The gateway does not take this media type; is `base_url` the right service?",
-    422: "Nothing was changed; correct the fields and send them again.",
 }
 # No header is documented; these are the usual ones.
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id")
@@ -63,6 +59,10 @@ _UNSENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+
+
+_BODY = 4096  # bytes of `body_text`
+_SENTENCES = 20  # that are looked at for a message of one line
 
 
 def request_id(response: Answer) -> str | None:
@@ -114,28 +114,58 @@ def _seconds_since_1970(date: str) -> float | None:
 
 
 def error_from_response(request: httpx.Request, response: Answer) -> APIError:
-    """Map a status other than 2xx, whatever its body, to one error."""
+    """Map a status other than 2xx, whatever its body, to one error.
+
+    What was sent is masked, and so is the record at ``request.extensions["known"]``,
+    which the request was made of.
+    """
     status = response.status_code
-    redact = Redactor(_sent(request), _secrets(request))
-    problem = _problem(response)
-    texts = [problem.get(member) for member in ("title", "detail", "message")]
-    said = list(dict.fromkeys(redact(t) for t in texts if isinstance(t, str) and t.strip()))
-    reason = _reason(status)
-    summary = f"{status} {reason}".strip()
-    said = [text for text in said if text != reason]
-    said = [*(text.rstrip(".") for text in said[:-1]), *said[-1:]]
-    trace = problem.get("traceId")
+    known = request.extensions.get("known")
+    redact = Redactor(_sent(request), _secrets(request), known=known, status=status)
+    said = what_is_said(response)
+    field_errors: dict[str, tuple[str, ...]] = {}
+    for path, text in said.fields:
+        name = redact.name(path)
+        field_errors[name] = (*field_errors.get(name, ()), redact.value(text))
+    wait = retry_after(response)
     cls = _CLASSES.get(status, ServerError if 500 <= status < 600 else APIError)
     return cls(
         status=status,
         request=line(request),
-        summary=": ".join([summary, *said]) if said else f"{summary} ({_shape(response)})",
-        problem=redact.everywhere(problem),
-        field_errors=_field_errors(problem.get("errors"), redact),
-        request_id=request_id(response) or (one_line(trace) if isinstance(trace, str) else None),
-        retry_after=retry_after(response),
-        hint=_hint(request, response),
+        summary=_summary(response, said, redact),
+        problem=redact.everywhere(said.problem),
+        field_errors=field_errors,
+        request_id=_request_id(response, said, redact),
+        retry_after=wait,
+        hint=hint(request, response, said, named=field_errors, retry_after=wait, redact=redact),
+        body_text=_body_text(said, redact),
     )
+
+
+def _summary(response: Answer, said: Said, redact: Redactor) -> str:
+    reason = _reason(response.status_code)
+    summary = f"{response.status_code} {reason}".strip()
+    texts = list(dict.fromkeys(redact.value(text) for text in said.sentences[:_SENTENCES]))
+    texts = [text for text in texts if text not in (reason, summary)]
+    if texts:
+        whole = ": ".join([*(text.rstrip(".") for text in texts[:-1]), *texts[-1:]])
+        return f"{summary}: {one_line(whole)}"
+    return summary if said.fields else f"{summary} ({_shape(response)})"
+
+
+def _body_text(said: Said, redact: Redactor) -> str:
+    """Give all that is said, as JSON where it is JSON, in at most 4 KiB."""
+    if isinstance(said.whole, str):
+        # Lines stay lines here; a value that a line break cuts is masked by its beginning.
+        whole = redact(said.whole, _BODY)
+    else:
+        whole = json.dumps(redact.everywhere(said.whole, _BODY), ensure_ascii=False)
+    return whole.encode()[:_BODY].decode(errors="ignore")
+
+
+def _request_id(response: Answer, said: Said, redact: Redactor) -> str | None:
+    found = request_id(response) or said.trace
+    return redact(found) if found else None
 
 
 def error_from_exception(
@@ -244,13 +274,6 @@ def _said_by_proxy(error: Exception) -> str:
     return f"{status[1]} {_reason(int(status[1]))}".strip() if status else str(error).rstrip(".")
 
 
-def _problem(response: Answer) -> dict[str, Any]:
-    try:
-        return dict(Document.parse(response.content))
-    except ValueError:
-        return {}
-
-
 def _sent(request: httpx.Request) -> Mapping[str, Any]:
     try:
         return Document.parse(request.read())
@@ -260,7 +283,12 @@ def _sent(request: httpx.Request) -> Mapping[str, Any]:
 
 def _secrets(request: httpx.Request) -> list[str]:
     key = request.headers.get("x-api-key", "")
-    return [key, request.headers.get("authorization", "").rpartition(" ")[2]]
+    scheme, _, token = request.headers.get("authorization", "").rpartition(" ")
+    found = [key, token]
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            found += base64.b64decode(token).decode().split(":", 1)
+    return [secret for secret in found if secret]
 
 
 def _reason(status: int) -> str:
@@ -274,48 +302,3 @@ def _shape(response: Answer) -> str:
     media_type = response.headers.get("content-type", "").partition(";")[0]
     size = len(response.content)
     return f"{one_line(media_type) or 'no media type'}, {size} bytes" if size else "empty body"
-
-
-def _field_errors(errors: object, redact: Redactor) -> dict[str, tuple[str, ...]]:
-    """Translate ASP.NET's `errors` map: ``$.memberId`` and ``MemberId`` are `member_id`."""
-    if not is_object(errors):
-        return {}
-    found: dict[str, tuple[str, ...]] = {}
-    for path, messages in errors.items():
-        name = snake_case(redact(path.rpartition(".")[2].lstrip("$"))) or "document"
-        said = messages if is_array(messages) else [messages]
-        found[name] = found.get(name, ()) + tuple(redact(str(text)) for text in said)
-    return found
-
-
-def _host(location: str) -> str:
-    try:
-        return one_line(httpx.URL(location).host)
-    except (httpx.InvalidURL, UnicodeError):
-        return ""
-
-
-def _hint(request: httpx.Request, response: Answer) -> str:
-    status = response.status_code
-    if status == 401:
-        if "x-api-key" in request.headers:
-            return (
-                "Check that the API key is whole, active, and of this gateway; "
-                "test and live keys share one host."
-            )
-        return (
-            "Check that the access token is valid for this gateway; "
-            "a renewed one was refused too, if there was one."
-        )
-    if status in (404, 405) and request.method == "PUT":
-        return "Check the customer id and `base_url`; nothing was changed."
-    if 300 <= status < 400:
-        host = _host(response.headers.get("location", ""))
-        to = f" to {host}" if host else ""
-        return f"The gateway redirects{to}; credentials do not follow. Is `base_url` right?"
-    if status == 429 or (status == 503 and "retry-after" in response.headers):
-        seconds = retry_after(response)
-        return "Slow down." if seconds is None else f"Try again after {seconds:.0f} seconds."
-    if status >= 500 and request.method == "PUT":
-        return "The write may have been applied: read the record before trying again."
-    return _HINTS.get(status, "")

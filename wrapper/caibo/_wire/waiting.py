@@ -322,6 +322,9 @@ class Transmit(NamedTuple):
     data: bytes | memoryview
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"Transmit({len(self.data)} bytes)"  # with a key among them
+
     def wait(self, held: object) -> int:
         self.socket.settimeout(self.seconds)
         return self.socket.send(self.data)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from caibo._errors import ConfigurationError
+from caibo._errors import ConfigurationError, InvalidChangesError, Problem
 from caibo._record.checks import check_changes
 from caibo._record.customer import Customer, DraftFields
 from caibo._record.document import Document
+from caibo._record.json_text import is_array, is_object
 from caibo._record.spelling import merge, text
 from caibo._write.reading import Reading, merged
 from caibo._write.update import Update
@@ -40,10 +42,16 @@ class Draft(DraftFields):
         # Hidden from type checkers, which would let any name pass.
 
         def __getattr__(self, name: str) -> Any:
+            if name == "_edit":  # half-built, as a debugger may meet it
+                raise AttributeError(name)
             return getattr(self._edit.customer(), name)
 
         def __setattr__(self, name: str, value: object) -> None:
             self._edit.assign(name, value)
+
+        @property
+        def document(self) -> Document:
+            return _Shown.of(self._edit.customer().document)
 
     def __init__(self, edit: Edit) -> None:
         object.__setattr__(self, "_edit", edit)
@@ -65,7 +73,74 @@ class Draft(DraftFields):
         return self._edit.update
 
     def __repr__(self) -> str:
-        return f"Draft of {self._edit.customer()!r}"
+        edit = self.__dict__.get("_edit")
+        return "Draft" if edit is None else f"Draft of {edit.customer()!r}"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Draft belongs to its `edit` block and is not copied or pickled; "
+            "caibo.Customer(draft.document) is a copy of what it says"
+        )
+
+
+def _lost(self: object, *_: object, **__: object) -> NoReturn:
+    """Refuse to change what would change nothing but a copy."""
+    message = (
+        "is a copy of what the record says, and what is set inside it would be lost; "
+        'write draft.extra["preferences"] = {"currency": …}, by wire names'
+    )
+    raise InvalidChangesError([Problem("draft.document", message)])
+
+
+class _Object(dict[str, Any]):
+    """An object of a draft's document: a dict to read, to compare and to write as JSON."""
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _lost
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, _: object) -> dict[str, Any]:
+        return {name: copy.deepcopy(part) for name, part in self.items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+class _Array(list[Any]):
+    """An array of a draft's document: a list to read, to compare and to write as JSON."""
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = append = clear = extend = insert = _lost
+    pop = remove = reverse = sort = _lost
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, _: object) -> list[Any]:
+        return [copy.deepcopy(part) for part in self]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+class _Shown(Document):
+    """A draft's document, of which nothing can be set: `Draft.extra` is there for that."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = _lost
+
+    @classmethod
+    def of(cls, document: Document) -> Document:
+        return cls._of(document._members)
+
+    def __getitem__(self, name: str) -> Any:
+        return _shown(super().__getitem__(name))
+
+
+def _shown(value: Any) -> Any:
+    if is_object(value):
+        return _Object({name: _shown(part) for name, part in value.items()})
+    return _Array(map(_shown, value)) if is_array(value) else value
 
 
 @dataclass(slots=True)
@@ -75,8 +150,8 @@ class Edit:
     id: int
     reading: Reading
     validate: bool
-    assigned: dict[str, object] = field(default_factory=dict[str, object])
-    extra: dict[str, object] = field(default_factory=dict[str, object])
+    assigned: dict[str, object] = field(default_factory=dict[str, object], repr=False)
+    extra: dict[str, object] = field(default_factory=dict[str, object], repr=False)
     update: Update | None = None
 
     def customer(self) -> Customer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -79,6 +80,8 @@ class Plan:
         return carried(self.base, self.addressed)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "document"):  # it could not be made
+            return "Plan()"
         return f"Plan({self.id}, {dict(self.changes)!r})"
 
     def __str__(self) -> str:
@@ -107,9 +110,9 @@ class Plan:
             "id": self.id,
             "readAt": self.read_at.isoformat(),
             "etag": self.etag,
-            "base": self.base,
-            "set": self.addressed,
-            "expect": self.expect,
+            "base": _stored(self.base),
+            "set": _stored(self.addressed),
+            "expect": _stored(self.expect),
             "applied": self.applied,
         }
         return str(Document(members))
@@ -127,14 +130,14 @@ class Plan:
                 raise InvalidChangesError(
                     [Problem("plan", f"has not the format {_FORMAT}: another caibo wrote it")]
                 )
-            addressed = Document.parse(stored.text("set") or "")
+            addressed = _restored(stored, "set")
             if doubled(addressed):
                 raise ValueError("addressed twice")
             return cls(
                 id=_checked(stored["id"], int),
-                base=Document.parse(stored.text("base") or ""),
+                base=_restored(stored, "base"),
                 addressed=addressed,
-                expect=Document.parse(stored.text("expect") or ""),
+                expect=_restored(stored, "expect"),
                 read_at=datetime.fromisoformat(_checked(stored["readAt"], str)).astimezone(UTC),
                 etag=entity_tag(str(stored["etag"])),
                 applied=_checked(stored["applied"], bool),
@@ -188,5 +191,22 @@ def _checked(value: object, kind: type[T]) -> T:
     return value
 
 
+def _stored(document: Document) -> Document | str:
+    """Write a record that is nested as deeply as one may be as a string: the plan adds a level."""
+    try:
+        encode(document)
+    except ValueError:
+        return str(document)
+    return document
+
+
+def _restored(stored: Document, name: str) -> Document:
+    text = stored.text(name) or ""
+    return Document.parse(stored[name] if text.startswith('"') else text)
+
+
 def _whole(value: object) -> str:
-    return one_line(encode(value))
+    try:
+        return one_line(encode(value))
+    except ValueError:  # a record may hold half a character, or a number beyond any
+        return one_line(json.dumps(value, default=str))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError
@@ -33,10 +33,10 @@ class Wanted:
     """The arguments that `update` and `plan` share."""
 
     id: int
-    changes: Mapping[str, object]
-    extra: Mapping[str, object] | None
-    expect: Mapping[str, object] | None
-    current: Record | None
+    changes: Mapping[str, object] = field(repr=False)
+    extra: Mapping[str, object] | None = field(repr=False)
+    expect: Mapping[str, object] | None = field(repr=False)
+    current: Record | None = field(repr=False)
 
 
 def get(session: Session, id: int) -> Flow[Customer]:
@@ -82,11 +82,7 @@ def apply(
     settle = session.settings.settle(confirm)
     if plan.applied:
         return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
-    # A stored one may have been edited, and other limits may hold by now.
-    known = {wire: field_of(wire) for wire in plan.addressed}
-    changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
-    extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
-    check_changes(changes, extra, validate=session.settings.validate)
+    _check_stored(plan, session.settings)
     id, ours = check_id(plan.id), plan.addressed
     write = Write(
         Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect),
@@ -104,6 +100,14 @@ def apply(
     update = yield from write.update(base)
     plan.applied = True
     return update
+
+
+def _check_stored(plan: Plan, settings: Settings) -> None:
+    """Check a plan anew: it may have been edited, and other limits may hold by now."""
+    known = {wire: field_of(wire) for wire in plan.addressed}
+    changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
+    extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
+    check_changes(changes, extra, validate=settings.validate)
 
 
 def begin_edit(
@@ -139,6 +143,7 @@ def end_edit(
 def replace(session: Session, id: int, document: Record) -> Flow[Update]:
     id = check_id(id)
     whole = check_document(_mapping(document), what="document", validate=session.settings.validate)
+    del document  # error reporters show the locals of frames
     return (yield from write_whole(Progress(session=session, verb="replace", id=id), whole))
 
 

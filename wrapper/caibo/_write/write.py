@@ -137,7 +137,9 @@ class Write:
         made = call(replace_customer, self._id, body=body(document))
         headers = {"If-Match": reading.etag} if reading.etag else {}
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return made._replace(headers={**made.headers, **headers}, fresh_until=fresh)
+        return made._replace(
+            headers={**made.headers, **headers}, fresh_until=fresh, known=reading.document
+        )
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
