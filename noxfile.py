@@ -22,6 +22,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DIST = Path("dist")
+SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 CONGRUENCE = "tests/independent/test_congruence.py"
 WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
@@ -77,10 +78,11 @@ def redocly(session: nox.Session) -> dict[str, str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Hold the code against ruff's rules and format."""
+    """Hold the code against ruff's rules and format, and its imports against the rooms."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": SOURCES})
 
 
 @nox.session
