@@ -1,4 +1,4 @@
-"""README.md and the docstrings say what is true: their examples run, their tables are complete."""
+"""README.md, docs/ and the docstrings say what is true: examples run, tables are complete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import doctest
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,8 @@ pytest_plugins = ["caibo.testing.plugin"]
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/decisions.md"]
+DOCS = [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *DOCS]
 PUBLIC: dict[str, Any] = {
     name: getattr(module, name) for module in (caibo, testing) for name in module.__all__
 }
@@ -51,12 +53,15 @@ def named(cell: str) -> list[str]:
 
 
 def blocks() -> list[Any]:
-    """Find the Python blocks, each named by the line on which it starts."""
+    """Find the Python blocks, each named by its page and the line on which it starts."""
     found = []
-    for match in re.finditer(r"(?ms)^```python\n(.*?)^```$", README):
-        above = README.count("\n", 0, match.start(1))
-        # So that a traceback names the line of the README.
-        found.append(pytest.param("\n" * above + match[1], id=f"line {above + 1}"))
+    for page in ["README.md", *DOCS]:
+        text = (ROOT / page).read_text("utf-8")
+        for match in re.finditer(r"(?ms)^```python\n(.*?)^```$", text):
+            above = text.count("\n", 0, match.start(1))
+            # So that a traceback names the line of the page.
+            block = "\n" * above + match[1]
+            found.append(pytest.param(page, block, id=f"{page}, line {above + 1}"))
     return found
 
 
@@ -85,7 +90,7 @@ def run(code: Any, namespace: dict[str, Any]) -> None:
 def namespace(
     fake: FakeCaibo, server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[dict[str, Any]]:
-    """Give what the examples take for granted: a client, customer 12345, a password, a vault."""
+    """Give what the examples take for granted: a client, customer 12345, secrets, a lock."""
     monkeypatch.chdir(tmp_path)
     fake.api_key = "caibo_test_sk_0123"
     fake.add_customer(id=12345, preferences={"currency": "EUR", "language": "fr"})
@@ -96,19 +101,21 @@ def namespace(
             "caibo": caibo,
             "client": client,
             "password": fake.password,
+            "my_lock": lambda _: nullcontext(),
             "my_vault": SimpleNamespace(read=lambda _: fake.issue_token()),
         }
 
 
-@pytest.mark.parametrize("block", blocks())
+@pytest.mark.parametrize(("page", "block"), blocks())
 def test_the_python_blocks_run(
+    page: str,
     block: str,
     namespace: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
     """They print what their comments say, and the tests that they define pass."""
-    run(compile(block, "README.md", "exec", FLAGS), namespace)
+    run(compile(block, page, "exec", FLAGS), namespace)
     for name in [name for name in namespace if name.startswith("test_")]:
         test = namespace[name]
         test(*map(request.getfixturevalue, inspect.signature(test).parameters))
