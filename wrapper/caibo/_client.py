@@ -258,7 +258,8 @@ class Caibo(_Client):
         rate_limit: how many requests this client sends in any second, retries
             included; logins, and the one request again that follows a login, are not.
             Fractions above one are rounded down.  Callers wait in the order in which
-            they came.
+            they came, those that have begun first.  Each process, and each event
+            loop, counts for itself.
         lock: called with a customer id, gives a context manager (`AsyncCaibo`: an
             async one) that is entered around each update, to keep other processes
             out; see `docs/concurrency.md`.

@@ -77,7 +77,8 @@ class Customers:
         Without an ETag, which the vendor does not document, no client can keep
         another writer out: a change that lands between our read and our write is
         overwritten unseen.  That window is kept small and reported as
-        ``Update.race_window``.  Updates of one customer through one client queue.
+        ``Update.race_window``.  Updates of one customer queue in one process, and
+        under asyncio and trio in one event loop.
         If a read does carry an ETag, If-Match goes with the write.
 
         A field that is left out stays as it is, `None` clears it, a value sets

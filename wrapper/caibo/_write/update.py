@@ -42,7 +42,7 @@ class Update:
             otherwise) or "already-applied" (a plan whose values the record has).
         protection: what kept other writers out since the record was read: "none"
             (nothing was written, or what was written was handed over by the caller),
-            "local-lock" (others of this client waited), "shared-lock" (and others
+            "local-lock" (others of this process waited), "shared-lock" (and others
             that take the same `lock=`), "if-match" (the write carried the record's
             entity tag, but there are gateways that send tags and ignore If-Match)
             or "conditional" (it did, and this client has seen a stale tag refused).
