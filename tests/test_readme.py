@@ -18,6 +18,7 @@ import pytest
 
 import caibo
 from caibo import testing
+from caibo._wire import retry
 from caibo.testing import FakeCaibo, FakeServer
 
 pytest_plugins = ["caibo.testing.plugin"]
@@ -180,6 +181,18 @@ def test_the_options_table_has_every_option_with_its_default() -> None:
     for client in (caibo.Caibo, caibo.AsyncCaibo):
         parameters = inspect.signature(client).parameters.values()
         assert table == [(p.name, repr(p.default)) for p in parameters]
+
+
+def test_the_table_of_pauses_is_true() -> None:
+    """Each pause is drawn from between the two numbers, up to the longest."""
+    page = (ROOT / "docs" / "retries-and-deadlines.md").read_text("utf-8")
+    table = rows(page.partition("## The pauses")[2].partition("\n\n`Retry-After`")[0])
+
+    told = [[float(number) for number in re.findall(r"[\d.]+", row[1])] for row in table]
+
+    longest = [retry.FIRST_PAUSE * 2**n for n in range(len(table))]
+    assert told == [[pause / 2, pause] for pause in longest]
+    assert longest[-1] == retry.LONGEST_PAUSE
 
 
 def test_the_result_table_has_every_attribute() -> None:
