@@ -74,7 +74,10 @@ class Document(Raw, Mapping[str, Any]):
         return document
 
     def __getitem__(self, name: str) -> Any:
-        return decode(self._members[name].value)
+        value = self._members[name].value
+        if value.startswith('"') and "\\" not in value:  # JSON already, and nothing to undo
+            return value[1:-1]
+        return decode(value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)

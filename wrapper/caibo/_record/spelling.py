@@ -8,6 +8,7 @@ the member that is spelt like it but for ASCII case; inside objects names are ex
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from caibo._record.document import Document
@@ -15,6 +16,7 @@ from caibo._record.document import Document
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
+@lru_cache(maxsize=1024)
 def fold(name: str) -> str:
     """Write ASCII letters small; what Unicode takes for their capitals is left alone."""
     return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
@@ -54,11 +56,11 @@ def doubled(names: Collection[str], of: Iterable[str] | None = None) -> tuple[st
         names: to look through.
         of: look at these only.
     """
+    if len(set(map(fold, names))) == len(names):
+        return ()
     by_fold: dict[str, list[str]] = {}
     for name in names:
         by_fold.setdefault(fold(name), []).append(name)
-    if len(by_fold) == len(names):
-        return ()
     wanted = by_fold if of is None else {fold(name) for name in of}
     found = (tuple(same) for folded, same in by_fold.items() if folded in wanted)
     return next((same for same in found if len(same) > 1), ())

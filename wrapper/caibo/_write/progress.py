@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ class Progress:
     tried: Document = field(default_factory=Document)
     before: Document = field(default_factory=Document)
 
-    _operation: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _operation: str = field(default_factory=lambda: os.urandom(16).hex())
     _began: float = 0.0
 
     def watched(self, flow: Flow[Update]) -> Flow[Update]:
