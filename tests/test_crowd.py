@@ -21,6 +21,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+import h11
 import pytest
 from forked import KEY, Apart, Authority, apart
 
@@ -469,6 +470,28 @@ class TestInterruptedThreads:
         gateway("open", 0)
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_between_an_answer_and_the_next_request(
+        self, gateway: Apart, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The answer is there, the connection half ready for the next: it is not used again."""
+        ready = h11.Connection.start_next_cycle
+        interrupts = [KeyboardInterrupt()]
+
+        def interrupted(connection: h11.Connection) -> None:
+            if interrupts:
+                raise interrupts.pop()
+            ready(connection)
+
+        monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
+        with sync(gateway, max_connections=1) as client:
+            with pytest.raises(KeyboardInterrupt):
+                client.customers.get(ID)
+
+            assert client.customers.update(ID, phone="+after").outcome == "accepted"
+            gateway("open", 1)
+        gateway("open", 0)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_anywhere_beside_others(self, gateway: Apart) -> None:
         """Each a little later than the one before, while other threads want the places."""
         over = threading.Event()
@@ -523,10 +546,11 @@ def start(id):
 
 def command(text):
     print(text, flush=True)
-    assert sys.stdin.readline() == "true\\n"
+    # Standard input is not gevent's: the other greenlets would stand still meanwhile.
+    assert gevent.get_hub().threadpool.apply(sys.stdin.readline) == "true\\n"
 
 client = caibo.Caibo(auth=Noted(), base_url=sys.argv[1], max_retries=0, max_connections=1)
-for _ in range(20):
+for n in range(20):
     command('["hold", "2", "answer", 1]')
     held = start(2)
     command('["holding", 1]')
@@ -545,7 +569,7 @@ for _ in range(20):
     first.kill(block=True)
     assert held.get(timeout=20).id == 2
     assert second.get(timeout=20).id == 6
-    assert client.customers.update(10, phone="+1").outcome == "accepted"
+    assert client.customers.update(10, phone=f"+{n}").outcome == "accepted"
 client.close()
 """
 
