@@ -360,3 +360,12 @@ def redis(session: nox.Session) -> None:
         session.skip("redis-server is not on this machine, and only root can install it")
     install_wheel(session, *group("test"), *group("redis"))
     session.run("pytest", "tests/independent/test_redis.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def preforking(session: nox.Session) -> None:
+    """Let Gunicorn's and Celery's workers share a client that their master made and used."""
+    if not hasattr(os, "fork"):
+        session.skip("nothing forks on this machine")
+    install_wheel(session, *group("test"), *group("preforking"))
+    session.run("pytest", "tests/independent/test_preforking.py", *session.posargs)

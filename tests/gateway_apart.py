@@ -105,9 +105,7 @@ def converse(state: State, connection: Connection, link: socket.socket, tls: Any
         state.changed.notify_all()
 
 
-def exchange(
-    state: State, connection: Connection, link: socket.socket, stream: BinaryIO
-) -> bool:
+def exchange(state: State, connection: Connection, link: socket.socket, stream: BinaryIO) -> bool:
     """Answer one request; return whether there was one."""
     line = stream.readline()
     if not line:

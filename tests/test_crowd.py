@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -46,9 +46,7 @@ def scheme() -> str:
 
 
 @pytest.fixture
-def gateway(
-    scheme: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Apart]:
+def gateway(scheme: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
     with apart(scheme, authority) as gateway:
         gateway("delay", 0)
@@ -60,9 +58,7 @@ def sync(gateway: Apart, **options: Any) -> caibo.Caibo:
 
 
 def awaited(gateway: Apart, **options: Any) -> caibo.AsyncCaibo:
-    return caibo.AsyncCaibo(
-        api_key=KEY, base_url=gateway.base_url, **{"max_retries": 0, **options}
-    )
+    return caibo.AsyncCaibo(api_key=KEY, base_url=gateway.base_url, **{"max_retries": 0, **options})
 
 
 def descriptors() -> int:
@@ -82,7 +78,9 @@ class Crowd:
         self.backend, self._how = way.split()
 
     async def broken_off(
-        self, calls: Sequence[Callable[[], Awaitable[Any]]], when: Callable[[], Awaitable[Any]]
+        self,
+        calls: Sequence[Callable[[], Coroutine[Any, Any, Any]]],
+        when: Callable[[], Coroutine[Any, Any, Any]],
     ) -> None:
         """Run calls, and break them off after `when`."""
         if self._how == "task":
@@ -105,7 +103,7 @@ def crowd(request: pytest.FixtureRequest) -> Crowd:
     return Crowd(request.param)
 
 
-def ask(gateway: Apart, *command: object) -> Callable[[], Awaitable[Any]]:
+def ask(gateway: Apart, *command: object) -> Callable[[], Coroutine[Any, Any, Any]]:
     """Return a command for the gateway that does not keep the loop from running."""
     return partial(anyio.to_thread.run_sync, partial(gateway, *command))
 
@@ -118,7 +116,7 @@ class TestTasksThatAreBrokenOff:
         gateway: Apart,
         crowd: Crowd,
         client: caibo.AsyncCaibo,
-        rounds: Callable[[], Awaitable[None]],
+        rounds: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         async def main() -> None:
             await client.customers.get(ID)
@@ -307,10 +305,10 @@ class TestMaxConnections:
         async def one(id: int) -> None:
             found.append((await client.customers.get(id)).id)
 
-        async with awaited(gateway, max_connections=3) as client:
-            async with anyio.create_task_group() as tasks:
-                for id in range(60):
-                    tasks.start_soon(one, id)
+        client = awaited(gateway, max_connections=3)
+        async with client, anyio.create_task_group() as tasks:
+            for id in range(60):
+                tasks.start_soon(one, id)
         return found
 
     @pytest.mark.parametrize("backend", BACKENDS)

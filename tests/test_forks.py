@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from caibo_api.api.customers import get_customer
 from faces import Face
 
 import caibo
-from caibo_api.api.customers import get_customer
 
 if sys.platform == "win32":
     pytest.skip("nothing forks there", allow_module_level=True)

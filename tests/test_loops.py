@@ -75,9 +75,7 @@ class TestOneAfterAnother:
         assert requests(gateway) == [["GET", "PUT"]] * 2
         gateway("open", 0)
 
-    def test_many_leave_no_connection_each(
-        self, gateway: Apart, client: caibo.AsyncCaibo
-    ) -> None:
+    def test_many_leave_no_connection_each(self, gateway: Apart, client: caibo.AsyncCaibo) -> None:
         """As where every task of a queue has a loop of its own."""
         for n in range(20):
             asyncio.run(client.customers.update(ID, phone=f"+{n}"))
@@ -186,9 +184,7 @@ class TestOneAfterAnother:
 
     @pytest.mark.parametrize("second", BACKENDS)
     @pytest.mark.parametrize("first", BACKENDS)
-    def test_a_login_that_the_first_has_made(
-        self, gateway: Apart, first: str, second: str
-    ) -> None:
+    def test_a_login_that_the_first_has_made(self, gateway: Apart, first: str, second: str) -> None:
         """Its token is used in the second, and renewed there when it is spent."""
         login = caibo.Login("ops@example.com", "pass")
         client = caibo.AsyncCaibo(auth=login, base_url=gateway.base_url, max_retries=0)
@@ -309,12 +305,14 @@ class TestAtTheSameTime:
         asyncio.run(client.close())
 
     @pytest.mark.parametrize("backend", BACKENDS)
-    @pytest.mark.parametrize("options", [{}, {"max_connections": 2}], ids=["default", "two"])
+    @pytest.mark.parametrize("places", [2, 100])
     def test_many_loops_that_all_write(
-        self, gateway: Apart, pool: ThreadPoolExecutor, backend: str, options: dict[str, int]
+        self, gateway: Apart, pool: ThreadPoolExecutor, backend: str, places: int
     ) -> None:
         """Every call ends, in each of them, and the client is as good as before."""
-        client = caibo.AsyncCaibo(api_key=KEY, base_url=gateway.base_url, max_retries=0, **options)
+        client = caibo.AsyncCaibo(
+            api_key=KEY, base_url=gateway.base_url, max_retries=0, max_connections=places
+        )
         together = threading.Barrier(8, timeout=30)
 
         async def crowd(first: int) -> list[str]:
