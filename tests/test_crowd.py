@@ -407,6 +407,50 @@ def _inside(frame: FrameType | None) -> bool:
     return False
 
 
+class Steps:
+    """Interrupt a call at one step of the engine after the other.
+
+    Attributes:
+        next: which step is next.
+        over: whether a call had no such step.
+        where: where the last one was interrupted.
+    """
+
+    def __init__(self, gateway: Apart) -> None:
+        self._gateway = gateway
+        self._count = 0
+        self.next = 1
+        self.over = False
+        self.where = ""
+
+    def interrupt(self, call: Callable[[], object]) -> None:
+        """Make a call, and interrupt it at the next step."""
+        self._count = 0
+        try:
+            sys.setprofile(self._profile)
+            try:
+                call()
+            finally:
+                sys.setprofile(None)
+            self.over = True
+        except KeyboardInterrupt:
+            self.next += 1
+
+    def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        path = Path(frame.f_code.co_filename)
+        if path.parent.name != "_wire" and path.name != "contextlib.py":
+            return
+        if event == "c_call" and (frame.f_code.co_name, arg.__name__) == ("wait", "acquire"):
+            self._gateway.release()  # it has queued, and would stand there until the deadline
+        # These are where the interpreter looks for signals: as a function begins, after one in C.
+        if event in ("call", "c_return"):
+            self._count += 1
+            if self._count == self.next:
+                sys.setprofile(None)
+                self.where = f"{path.name}:{frame.f_lineno}"
+                raise KeyboardInterrupt
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers there")
 # What the standard library was just making when it was interrupted warns that nobody closed it.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -489,6 +533,31 @@ class TestInterruptedThreads:
             gateway("open", 1)
         gateway("open", 0)
 
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_at_any_step(self, gateway: Apart, *, waits: bool) -> None:
+        """Wherever the interpreter looks for signals, with a place that is free and without one."""
+        steps = Steps(gateway)
+        options: dict[str, Any] = {"max_connections": 1, "deadline": 5}
+        gc.freeze()  # to collect some hundred times what is new, and that only
+        with sync(gateway, **options) as client, ThreadPoolExecutor(1) as pool:
+            while not steps.over:
+                others = []
+                if waits:
+                    gateway.hold(OTHER)
+                    others.append(pool.submit(client.customers.get, OTHER))
+                    gateway("holding", 1)
+                n = steps.next
+
+                steps.interrupt(partial(client.customers.update, ID, phone=f"+{n}"))
+                gateway.release()
+
+                assert [other.result(30).id for other in others] == [OTHER] * waits
+                gc.collect()  # a call that was broken off in its `finally` leaves a cycle
+                again = client.customers.update(ID, phone=f"+again{n}")
+                assert again.outcome == "accepted", steps.where
+        gc.unfreeze()
+        assert steps.next > 100
+
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_anywhere_beside_others(self, gateway: Apart) -> None:
         """Each a little later than the one before, while other threads want the places."""
@@ -548,7 +617,7 @@ def command(text):
     assert gevent.get_hub().threadpool.apply(sys.stdin.readline) == "true\\n"
 
 client = caibo.Caibo(auth=Noted(), base_url=sys.argv[1], max_retries=0, max_connections=1)
-for n in range(20):
+for n in range(30):
     command('["hold", "2", "answer", 1]')
     held = start(2)
     command('["holding", 1]')
@@ -564,6 +633,8 @@ for n in range(20):
     with gevent.Timeout(0, False):
         client.customers.get(8)
     command('["release"]')
+    for _ in range(n):
+        gevent.sleep(0)
     first.kill(block=True)
     assert held.get(timeout=20).id == 2
     assert second.get(timeout=20).id == 6
@@ -600,4 +671,4 @@ def test_greenlets_that_are_killed(gateway: Apart, authority: Authority) -> None
             process.kill()
 
     assert (process.returncode, errors) == (0, "")
-    assert gateway("report")["most_open"] <= 1 + 20
+    assert gateway("report")["most_open"] <= 1 + 30
