@@ -108,7 +108,13 @@ class Stack:
     def lease(self, face: Face, ends: float) -> Flow[Lease | None]:
         """Take a connection, after all who came before; `None` where time is over first."""
         place = yield from self._places.take(face.Gate, ends)
-        return None if place is None else Lease(self, place, self._idle_one() or self._route.new())
+        if place is None:
+            return None
+        try:
+            return Lease(self, place, self._idle_one() or self._route.new())
+        except BaseException:
+            place.give_back()
+            raise
 
     def _idle_one(self) -> Connection | None:
         while True:
@@ -116,9 +122,15 @@ class Stack:
                 found = self._idle.pop()
             except IndexError:
                 return None
-            if found.usable():
+            usable = False
+            try:
+                # It looks at the socket: under gevent others run then, and may kill this one.
+                usable = found.usable()
+            finally:
+                if not usable:
+                    found.network.close()
+            if usable:
                 return found
-            found.network.close()
 
     def keep(self, connection: Connection) -> None:
         """Put a connection on top, and close what has lain below for too long."""

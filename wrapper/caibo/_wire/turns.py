@@ -6,6 +6,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary, ref
@@ -15,7 +16,7 @@ from caibo._wire.local import Local
 from caibo._wire.waiting import Flow, Gate, Take
 
 _REMAINDERS = 1024
-_LOOK_AGAIN = 1.0  # seconds
+_LOOK_AGAIN, _LATER = 1.0, 15.0  # seconds
 
 
 class Place:
@@ -60,19 +61,25 @@ class Places:
         with self._guard:
             if not self._queue and len(self.taken) < self._limit:
                 return Place(self)
-            mine = gate()
-            self._queue.append(mine)
+        mine = gate()
         try:
+            with self._guard:
+                self._queue.append(mine)
+                if self._queue[0] is mine and len(self.taken) < self._limit:
+                    return Place(self)
             while (left := ends - clock.now()) > 0:
-                # Nobody is woken by a place that was dropped, so the first looks again.
-                yield Take(mine, min(left, _LOOK_AGAIN) if self._queue[0] is mine else left)
+                # Nobody is woken by a place that was dropped, so the first looks again; and
+                # the others may have become it, where who should wake them was interrupted.
+                pause = _LOOK_AGAIN if self._queue[0] is mine else _LATER
+                yield Take(mine, min(left, pause))
                 with self._guard:
                     if self._queue[0] is mine and len(self.taken) < self._limit:
                         return Place(self)
             return None
         finally:
             with self._guard:
-                self._queue.remove(mine)
+                with suppress(ValueError):  # an interrupt came before it was there
+                    self._queue.remove(mine)
                 if self._queue:
                     self._queue[0].open()
 
