@@ -6,7 +6,6 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary, ref
@@ -78,7 +77,9 @@ class Places:
             return None
         finally:
             with self._guard:
-                with suppress(ValueError):  # an interrupt came before it was there
+                # No function of Python's before this line: Ctrl-C would fall into it, and who
+                # is never taken out of the queue keeps everybody behind it waiting.
+                if mine in self._queue:
                     self._queue.remove(mine)
                 if self._queue:
                     self._queue[0].open()
