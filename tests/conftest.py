@@ -13,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from audit_log import KEY
 from faces import Connect, Face
 from hypothesis import HealthCheck, settings
+from proxying import ENVIRONMENT
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer
@@ -26,8 +27,8 @@ settings.load_profile("caibo")
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no variable of whoever runs the tests choose a credential or a gateway."""
-    for name in ("CAIBO_API_KEY", "CAIBO_ACCESS_TOKEN", "CAIBO_BASE_URL"):
+    """Let no variable of whoever runs the tests choose a credential, a gateway, or a way to it."""
+    for name in ("CAIBO_API_KEY", "CAIBO_ACCESS_TOKEN", "CAIBO_BASE_URL", *ENVIRONMENT):
         monkeypatch.delenv(name, raising=False)
 
 
