@@ -192,7 +192,7 @@ class ApiKey(Renewing):
     def __init__(self, api_key: str | Provider) -> None:
         self._provider = api_key
         key = None if callable(api_key) else header_value("api_key", api_key)
-        self._mode = None if key is None else _mode(key)
+        self._mode: Mode | None = None if key is None else _mode(key)
         super().__init__(key, renewable=key is None)
 
     @property
@@ -211,7 +211,7 @@ class ApiKey(Renewing):
 
     @property
     def mode_now(self) -> Mode:
-        return self._mode or "unknown"
+        return "unknown" if self._mode is None else self._mode
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
         key = yield from self._ask(cast(Provider, self._provider), "api_key", request, wire)

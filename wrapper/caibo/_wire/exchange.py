@@ -46,6 +46,7 @@ _KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
 _GRACE = 0.05
 _KINDS = 16
+_Made = dict[tuple[tuple[str, str], ...], httpx.Headers]
 
 
 class Credential(Protocol):
@@ -73,7 +74,7 @@ class Options:
     deadline: float
     max_retries: int
     headers: httpx.Headers
-    _made: dict[tuple[tuple[str, str], ...], httpx.Headers] = field(default_factory=dict)
+    _made: _Made = field(default_factory=lambda: {})
 
     def with_more(self, more: dict[str, str], url: httpx.URL) -> httpx.Headers:
         """Return the headers of one kind of request, which are made once."""

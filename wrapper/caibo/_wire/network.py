@@ -203,18 +203,17 @@ class _TLS:
         """Go on with an operation until it has what it needs."""
         while True:
             try:
-                result = operation()
-                wants = False
+                done = [operation()]
             except ssl.SSLWantReadError:
-                wants = True
+                done = []
             except ssl.SSLError:
                 if self._outgoing.pending:  # the alert that says why
                     yield from transmit(self._outgoing.read())
                 raise
             if self._outgoing.pending:
                 yield from transmit(self._outgoing.read())
-            if not wants:
-                return result
+            if done:
+                return done[0]
             data = yield from receive()
             if data:
                 self._incoming.write(data)

@@ -28,7 +28,7 @@ class Place:
         #: What its holder has with it.
         self.holds: Any = None
         # The interpreter's own code calls this: no interrupt falls into it.
-        self._mark = ref(self, places.taken.discard)
+        self._mark: ref[Place] = ref(self, places.taken.discard)
         places.taken.add(self._mark)
 
     def give_back(self) -> None:

@@ -210,8 +210,9 @@ class Send(NamedTuple):
         if response.is_stream_consumed:  # by a mock or a cache, which have unpacked it as well
             return Sent(response, response.content, packed=False)
         sent = Sent(response, body := bytearray())
+        stream: Any = response.stream
         try:
-            for chunk in response.stream:  # type: ignore[union-attr]
+            for chunk in stream:
                 body += chunk
                 if clock.now() > self.ends:
                     raise LateError
@@ -235,9 +236,10 @@ class Send(NamedTuple):
         if response.is_stream_consumed:
             return Sent(response, response.content, packed=False)
         sent = Sent(response, body := bytearray())
+        stream: Any = response.stream
         late = False
         try:
-            async for chunk in response.stream:  # type: ignore[union-attr]
+            async for chunk in stream:
                 late = late or clock.now() > self.ends
                 if late or len(body) > LARGEST_BODY:
                     # No `break`: trio warns of generators left unfinished, and those of a
@@ -588,11 +590,11 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
 class _Leased:
     """Stand where httpx has a pool."""
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+    def handle_request(self, request: Any) -> httpcore.Response:
         response: httpcore.Response = request.extensions[CONNECTION].handle_request(request)
         return response
 
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+    async def handle_async_request(self, request: Any) -> httpcore.Response:
         connection = request.extensions[CONNECTION]
         response: httpcore.Response = await connection.handle_async_request(request)
         return response
