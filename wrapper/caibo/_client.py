@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -45,6 +46,8 @@ from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
 from caibo._write.session import Confirm, Session, Settings
 
+# An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
+_HOST = re.compile(rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?")
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
@@ -387,14 +390,17 @@ def _from_environment(name: str) -> str | None:
 def _checked_url(base_url: str) -> httpx.URL:
     try:
         url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError):
+        host = url.host  # httpx decodes it only now, and may fail to
+    except (httpx.InvalidURL, TypeError, ValueError):  # their texts quote it
         raise ConfigurationError("base_url is no URL; write it as https://host/prefix") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ConfigurationError("base_url must have a port from 1 to 65535, or none")
+    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
         raise ConfigurationError("base_url must start with https:// and name a host")
     # An empty query or fragment is not seen in a parsed URL.
     if url.userinfo or set(str(base_url)) & set("?#"):
         raise ConfigurationError("base_url must have no user, query or fragment")
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not _is_loopback(host):
         raise ConfigurationError(
             "base_url: plain http would send the credential readable; use https "
             "(http is for loopback only)"
