@@ -74,7 +74,7 @@ class Options:
     deadline: float
     max_retries: int
     headers: httpx.Headers
-    _made: _Made = field(default_factory=lambda: {})
+    _made: _Made = field(default_factory=_Made)
 
     def with_more(self, more: dict[str, str], url: httpx.URL) -> httpx.Headers:
         """Return the headers of one kind of request, which are made once."""
