@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from caibo_api.api.customers import get_customer
 from faces import Connect, Face
 from scripted import ID, KEY, RECORD, RawServer, Script, answer, framed
 
@@ -211,26 +210,6 @@ class TestClosing:
 
         with pytest.raises(caibo.ConfigurationError, match="closed"):
             client.customers.get(ID)
-
-
-class TestEscapeHatch:
-    def test_generated_functions_share_credential_and_errors(
-        self, connect: Connect, fake: FakeCaibo
-    ) -> None:
-        """`client.api` is the generated client over the same connections."""
-        client = connect()
-        api = client.caibo.api
-        id = fake.add_customer()
-        is_async = isinstance(client.caibo, caibo.AsyncCaibo)
-        read = get_customer.asyncio if is_async else get_customer.sync
-
-        customer = client.wait(read, id, client=api)
-
-        assert customer.email == "ada@example.com"
-        assert fake.requests[-1].headers["X-API-Key"] == fake.api_key
-        with pytest.raises(caibo.NotFoundError):
-            client.wait(read, 1, client=api)
-        assert client.caibo.api is api
 
 
 class TestWire:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -48,13 +49,14 @@ class Answer:
     def is_success(self) -> bool:
         return 200 <= self.status_code < 300
 
-    def as_response(self) -> httpx.Response:
-        """Give it to those who know httpx's kind only."""
+    def as_response(self, stream: Any = None) -> httpx.Response:
+        """Give it to those who know httpx's kind only, its body read or as a stream."""
         unpacked = [(k, v) for k, v in self.raw if k.lower() not in _OF_THE_PACKED]
         return httpx.Response(
             self.status_code,
             headers=unpacked,
-            content=self.content,
+            content=self.content if stream is None else None,
+            stream=stream,
             request=self.request,
             extensions=self.extensions,
         )
