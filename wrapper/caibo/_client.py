@@ -116,7 +116,9 @@ class _Client:
             base_url=url,
             credential=credential,
             transport=self._own() if transport is None else transport,
-            connections=self._connections(url, connections) if transport is None else None,
+            connections=Connections(self._face, self._route, url, connections)
+            if transport is None
+            else None,
             scope=scope((transport or str(url), credential.mode_now)),
             limits=None if rate is None else Local(partial(Limit, rate)),
             lock=lock,
@@ -124,10 +126,10 @@ class _Client:
         self._shares = False
         self._set_up()
 
-    def _connections(self, url: httpx.URL, limit: int) -> Connections:
+    def _route(self, url: httpx.URL) -> Route:
         # Plain http goes to loopback only; loading certificates for it takes 20 ms.
         context = ssl_context() if url.scheme == "https" else None
-        return Connections(self._face, Route(self._face, url, context, proxy_for(url)), limit)
+        return Route(self._face, url, context, proxy_for(url))
 
     def _set_up(self) -> None:
         raise NotImplementedError

@@ -164,16 +164,44 @@ class Stack:
 
 
 class Connections:
-    """The stacks of a client."""
+    """The stacks of a client: those to the gateway, and to where an auth of others goes.
 
-    def __init__(self, face: Face, route: Route, limit: int) -> None:
+    Args:
+        face: threads or tasks.
+        route: finds the way to a URL.
+        url: of the gateway.
+        limit: how many connections there are at most to one origin.
+    """
+
+    def __init__(
+        self, face: Face, route: Callable[[httpx.URL], Route], url: httpx.URL, limit: int
+    ) -> None:
         self._face = face
-        self._stacks = Local(lambda: Stack(route, limit), Stack.drop)
+        self._route = route
+        self._limit = limit
+        self._stacks = self._to(url)
+        self._elsewhere = {str(_origin(url)): self._stacks}
 
-    def lease(self, here: object, ends: float) -> Flow[Lease | None]:
-        """Take a connection of this event loop, or of the threads."""
-        return (yield from self._stacks.at(here).lease(self._face, ends))
+    def _to(self, url: httpx.URL) -> Local[Stack]:
+        route = self._route(url)
+        return Local(lambda: Stack(route, self._limit), Stack.drop)
+
+    def lease(self, here: object, ends: float, url: httpx.URL | None = None) -> Flow[Lease | None]:
+        """Take a connection of this event loop, or of the threads.
+
+        Args:
+            here: the event loop.
+            ends: of the call, by the clock.
+            url: where it goes, if that need not be the gateway.
+        """
+        stacks = self._stacks
+        if url is not None:
+            origin = str(_origin(url))
+            stacks = self._elsewhere.get(origin) or self._to(url)
+            stacks = self._elsewhere.setdefault(origin, stacks)
+        return (yield from stacks.at(here).lease(self._face, ends))
 
     def close(self) -> None:
-        for stack in self._stacks.each():
-            stack.close()
+        for stacks in list(self._elsewhere.values()):
+            for stack in stacks.each():
+                stack.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,13 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import httpx
 from caibo_api.api.authentication import login
 
-from caibo._errors import CaiboError, ConfigurationError, MalformedResponseError, RenewalError
+from caibo._errors import (
+    CaiboError,
+    ConfigurationError,
+    MalformedResponseError,
+    RenewalError,
+    TransportError,
+)
 from caibo._record.document import Document
 from caibo._record.json_text import encode
 from caibo._wire import clock
@@ -32,7 +39,7 @@ from caibo._wire.refusals import (
     renewal_failed,
 )
 from caibo._wire.turns import Places
-from caibo._wire.waiting import Ask, Flow, LateError
+from caibo._wire.waiting import LEAVE_WITHIN, Ask, AuthFlow, Flow, LateError
 
 if TYPE_CHECKING:
     from caibo._wire.exchange import Mode, Wire
@@ -319,30 +326,60 @@ class Foreign(Credential):
 
     def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
         steps = wire.face.auth_flow(self._auth, request)
-        answer: Answer | None = None
         try:
-            while True:
-                response = None if answer is None else answer.as_response()
-                try:
-                    wanted = yield Ask(steps.advance, (response,))
-                except (StopIteration, StopAsyncIteration):
-                    break
-                except CaiboError:
+            return (yield from self._exchanged(steps, request, wire))
+        except GeneratorExit:  # then nobody takes another step
+            raise
+        except BaseException:
+            with suppress(Exception):
+                yield Ask(steps.finish, seconds=LEAVE_WITHIN, shielded=True)
+            raise
+
+    def _exchanged(self, steps: AuthFlow, request: httpx.Request, wire: Wire) -> Flow[Answer]:
+        answer: Answer | None = None
+        may_count = False  # whether the gateway may have carried the request out
+        while wanted := (yield from self._next(steps, answer, request, wire, may_count)):
+            own = wanted is request or (wanted.method, wanted.url) == (request.method, request.url)
+            try:
+                answer = yield from wire.once(wanted, anywhere=wanted is not request)
+            except CaiboError as error:
+                if own:
                     raise
-                except Exception as error:
-                    unsent = answer is None
-                    raise error_from_exception(request, error, wire.ends, unsent=unsent) from error
-                try:
-                    answer = yield from wire.once(wanted)
-                except CaiboError as error:
-                    if wanted is request:
-                        raise
-                    raise renewal_failed(error) from error
-        finally:
-            steps.finish()
+                if may_count:
+                    what = f"{line(request)}: {self._name} failed after it was sent: {error}"
+                    raise TransportError(what, request_sent="maybe") from error
+                raise renewal_failed(error) from error
+            may_count = may_count or (own and not 400 <= answer.status_code < 500)
         if answer is None:
-            raise ConfigurationError(f"{type(self._auth).__name__} sends no request")
+            raise ConfigurationError(f"{self._name} sends no request")
         return answer
+
+    def _next(
+        self,
+        steps: AuthFlow,
+        answer: Answer | None,
+        request: httpx.Request,
+        wire: Wire,
+        may_count: bool,
+    ) -> Flow[httpx.Request | None]:
+        """Ask for the next request; `None` at the end."""
+        response = None if answer is None else answer.as_response()
+        try:
+            told = yield Ask(steps.advance, (response,), seconds=wire.ends - clock.now())
+        except LateError:
+            raise deadline_exceeded(request, sent=may_count) from None
+        except Exception as error:
+            found = error_from_exception(request, error, wire.ends, unsent=not may_count)
+            raise found from None if found is error else error
+        for wanted in told:
+            if not isinstance(wanted, httpx.Request):
+                raise ConfigurationError(f"{self._name} yields something else than a request")
+            return wanted
+        return None
+
+    @property
+    def _name(self) -> str:
+        return type(self._auth).__name__
 
 
 def header_value(name: str, value: object) -> str:

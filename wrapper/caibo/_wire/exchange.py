@@ -235,8 +235,12 @@ class Wire:
                 raise error
             yield Sleep(pause)
 
-    def once(self, request: httpx.Request) -> Flow[Answer]:
+    def once(self, request: httpx.Request, *, anywhere: bool = False) -> Flow[Answer]:
         """Send a request once, as it is; return its answer, whatever the status.
+
+        Args:
+            request: with a credential.
+            anywhere: whether it may go to another origin than the gateway's.
 
         Raises:
             CaiboError: no usable answer came.
@@ -249,7 +253,7 @@ class Wire:
         connections = self.gateway.connections
         if connections is None:
             return (yield from self._sent(request, ends, None))
-        lease = yield from connections.lease(self.here, ends)
+        lease = yield from connections.lease(self.here, ends, request.url if anywhere else None)
         if lease is None:
             raise deadline_exceeded(request, sent=False)
         whole = False

@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -351,6 +351,43 @@ class Line(Protocol):
     def close(self) -> None: ...
 
 
+class AuthFlow:
+    """What an `httpx.Auth` wants sent, one request after the other; nothing at its end."""
+
+    def __init__(self, auth: httpx.Auth, request: httpx.Request) -> None:
+        self._flow: Any = None
+        self._auth = auth
+        self._request = request
+
+    def advance(self, response: httpx.Response | None) -> Any:
+        if response is None:
+            self._flow = self._auth.sync_auth_flow(self._request)
+        try:
+            return [self._flow.send(response)]
+        except StopIteration:
+            return []
+
+    def finish(self) -> Any:
+        if self._flow is not None:
+            self._flow.close()
+
+
+class AsyncAuthFlow(AuthFlow):
+    """The same, awaited."""
+
+    async def advance(self, response: httpx.Response | None) -> Any:
+        if response is None:
+            self._flow = self._auth.async_auth_flow(self._request)
+        try:
+            return [await self._flow.asend(response)]
+        except StopAsyncIteration:
+            return []
+
+    async def finish(self) -> Any:
+        if self._flow is not None:
+            await self._flow.aclose()
+
+
 class Threads:
     """Run flows in the thread that calls."""
 
@@ -365,9 +402,7 @@ class Threads:
         with ExitStack() as held:
             return _run(flow, held)
 
-    @staticmethod
-    def auth_flow(auth: httpx.Auth, request: httpx.Request) -> AuthFlow:
-        return AuthFlow(auth.sync_auth_flow(request))
+    auth_flow = AuthFlow
 
     class Gate:
         """A lock that is taken at first: only the interpreter's own are free of Ctrl-C's traps."""
@@ -411,9 +446,7 @@ class Tasks:
         async with AsyncExitStack() as held:
             return await _arun(flow, held)
 
-    @staticmethod
-    def auth_flow(auth: httpx.Auth, request: httpx.Request) -> AuthFlow:
-        return AsyncAuthFlow(auth.async_auth_flow(request))
+    auth_flow = AsyncAuthFlow
 
     class Gate:
         """An event, and a new one after each that came."""
@@ -428,30 +461,6 @@ class Tasks:
             with anyio.move_on_after(seconds):
                 await self._event.wait()
             self._event = anyio.Event()
-
-
-class AuthFlow:
-    """What an `httpx.Auth` wants sent, one request after the other."""
-
-    def __init__(self, flow: Any) -> None:
-        self._flow = flow
-
-    def advance(self, response: httpx.Response | None) -> Any:
-        return next(self._flow) if response is None else self._flow.send(response)
-
-    def finish(self) -> None:
-        self._flow.close()
-
-
-class AsyncAuthFlow(AuthFlow):
-    """The same, awaited."""
-
-    def advance(self, response: httpx.Response | None) -> Any:
-        return anext(self._flow) if response is None else self._flow.asend(response)
-
-    def finish(self) -> None:
-        with suppress(StopIteration):  # it has nothing to wait for, or is none of ours
-            self._flow.aclose().send(None)
 
 
 def _run(flow: Flow[T], held: Any) -> T:
