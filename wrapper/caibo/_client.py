@@ -144,11 +144,15 @@ class _Client:
     def _around_door(self) -> dict[str, Any]:
         return {
             "base_url": self._gateway.base_url,
-            "headers": self._options.headers,
             "cookies": door.no_cookies(),
             "timeout": None,  # the flow has its own
             "trust_env": False,
         }
+
+    def _set_headers(self, headers: httpx.Headers) -> None:
+        """Take out what httpx has of its own, too: `None` may have taken out ours."""
+        headers.clear()
+        headers.update(self._options.headers)
 
     def with_options(
         self,
@@ -301,6 +305,7 @@ class Caibo(_Client):
         origin than `base_url`'s is a `ConfigurationError`.
         """
         http = httpx.Client(transport=door.Door(self._wire), **self._around_door())
+        self._set_headers(http.headers)
         return APIClient(base_url=str(self._gateway.base_url)).set_httpx_client(http)
 
     def close(self) -> None:
@@ -344,6 +349,7 @@ class AsyncCaibo(_Client):
         origin than `base_url`'s is a `ConfigurationError`.
         """
         http = httpx.AsyncClient(transport=door.AsyncDoor(self._wire), **self._around_door())
+        self._set_headers(http.headers)
         return APIClient(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
 
     async def close(self) -> None:

@@ -73,8 +73,8 @@ class Options:
     timeout: float
     deadline: float
     max_retries: int
-    headers: httpx.Headers
-    _made: _Made = field(default_factory=_Made)
+    headers: httpx.Headers = field(repr=False)  # they may hold secrets
+    _made: _Made = field(default_factory=_Made, repr=False)
 
     def with_more(self, more: dict[str, str], url: httpx.URL) -> httpx.Headers:
         """Return the headers of one kind of request, which are made once."""

@@ -53,3 +53,10 @@ def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> http
                 "space at its ends"
             )
     return headers
+
+
+def of_the_caller(headers: httpx.Headers) -> list[str]:
+    """Return the values that this client knows nothing about, and so treats as secrets."""
+    values = [v for k, v in headers.multi_items() if k == "cookie" or not _OURS.fullmatch(k)]
+    # The gateway may quote a token without its scheme.
+    return [*values, *(value.rpartition(" ")[2] for value in values)]

@@ -35,6 +35,7 @@ from caibo._record.document import Document
 from caibo._record.masking import Redactor, one_line
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
+from caibo._wire.headers import of_the_caller
 from caibo._wire.hints import hint
 from caibo._wire.reasons import Said, what_is_said
 from caibo._wire.tls import trusted_by
@@ -284,7 +285,7 @@ def _sent(request: httpx.Request) -> Mapping[str, Any]:
 def _secrets(request: httpx.Request) -> list[str]:
     key = request.headers.get("x-api-key", "")
     scheme, _, token = request.headers.get("authorization", "").rpartition(" ")
-    found = [key, token]
+    found = [key, token, *of_the_caller(request.headers)]
     if scheme.lower() == "basic":
         with suppress(ValueError):
             found += base64.b64decode(token).decode().split(":", 1)
