@@ -170,7 +170,7 @@ class Renewing(Credential):
         except LateError:
             raise deadline_exceeded(request, sent=False) from None
         except Exception as error:
-            raise renewal_failed(error) from error
+            raise renewal_failed(error, name.replace("_", " ")) from error
 
 
 class ApiKey(Renewing):
@@ -209,7 +209,7 @@ class ApiKey(Renewing):
             try:
                 key = cast("Callable[[], object]", self._provider)()
             except Exception as error:
-                raise renewal_failed(error) from error
+                raise renewal_failed(error, "api key") from error
             if inspect.iscoroutine(key):
                 key.close()
             elif isinstance(key, str):

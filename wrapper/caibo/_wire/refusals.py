@@ -238,10 +238,10 @@ def _certificate(error: BaseException | None) -> bool:
     return False
 
 
-def renewal_failed(cause: Exception) -> RenewalError:
-    """Say that no access token could be got, with the reason as the cause."""
+def renewal_failed(cause: Exception, what: str = "access token") -> RenewalError:
+    """Say that no token or key could be got, with the reason as the cause."""
     reason = str(cause) if isinstance(cause, CaiboError) else type(cause).__name__
-    error = RenewalError(f"no access token could be got: {reason}")
+    error = RenewalError(f"no {what} could be got: {reason}")
     error.__cause__ = cause
     return error
 
