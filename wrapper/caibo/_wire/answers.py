@@ -124,7 +124,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
             continue
         if len(unpacked) > LARGEST_BODY:
             raise MalformedResponseError("the answer is larger than 1 MiB")
-        if unpacking.eof:
+        if unpacking.eof and not unpacking.unused_data:
             return unpacked
     raise MalformedResponseError("the body cannot be decoded as its Content-Encoding says")
 
