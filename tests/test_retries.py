@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -290,6 +292,62 @@ class TestBudget:
         assert before == 20
         assert len(script.requests) == before + 1
         assert caught.value.attempts == 1
+
+    @pytest.mark.parametrize(
+        ("failure", "kind"),
+        [
+            (answer(500), caibo.ServerError),
+            (answer(429), caibo.RateLimitedError),
+            (httpx.ConnectError(""), caibo.TransportError),
+            (httpx.ReadError(""), caibo.TransportError),
+            (answer(200, b"x" * 1_100_000), caibo.MalformedResponseError),
+        ],
+        ids=ids,
+    )
+    def test_an_error_that_it_keeps_from_being_tried_again_says_so(
+        self, connect: Connect, failure: Answer, kind: type[caibo.CaiboError]
+    ) -> None:
+        """The reader wonders why `max_retries` did nothing; a pickle has it, too."""
+        client = connect(max_retries=1, **Script(failure).options)
+        told: list[str] = []
+        for _ in range(11):
+            with pytest.raises(kind) as caught:
+                client.get(ID)
+            told.append(str(caught.value))
+
+        assert ["Retries are suspended" in text for text in told] == [False] * 10 + [True]
+        assert str(pickle.loads(pickle.dumps(caught.value))) == told[-1]
+        assert str(copy.copy(caught.value)) == told[-1]
+
+    def test_a_renewal_that_it_keeps_from_being_tried_again_says_so(self, connect: Connect) -> None:
+        """A gateway whose logins fail is not hammered either."""
+        login = caibo.Login("e@example.com", "p")
+        client = connect(auth=login, max_retries=1, **Script(answer(503)).options)
+        for _ in range(11):
+            with pytest.raises(caibo.RenewalError) as caught:
+                client.get(ID)
+
+        assert "Retries are suspended" in str(caught.value)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+    def test_a_lost_write_says_so_too(self, connect: Connect) -> None:
+        """Of its own request and of reading back, which are both not tried again."""
+        client = connect(max_retries=1, **Script(httpx.ReadError("")).options)
+        for _ in range(11):
+            with pytest.raises(caibo.TransportError):
+                client.get(ID)
+
+        with pytest.raises(caibo.UnknownOutcomeError, match="Retries are suspended"):
+            client.replace(ID, PERSON)
+
+    def test_one_that_may_not_be_tried_again_says_nothing_of_it(self, connect: Connect) -> None:
+        """Here `max_retries` is the reason."""
+        client = connect(max_retries=0, **Script(answer(500)).options)
+        for _ in range(30):
+            with pytest.raises(caibo.ServerError) as caught:
+                client.get(ID)
+
+        assert "suspended" not in str(caught.value)
 
     def test_successes_fill_it_again(self, connect: Connect) -> None:
         """Ten of them for one retry."""
