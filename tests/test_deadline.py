@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from faces import Connect
+import trustme
+from faces import Connect, methods
 from scripted import ID, KEY, PERSON, RECORD, RawServer, Script, answer
 
 import caibo
-from caibo.testing import FakeCaibo, FakeServer
+from caibo.testing import Clock, FakeCaibo, FakeServer
 
 
 def dripping(start: bytes, drop: bytes) -> RawServer:
@@ -79,6 +82,130 @@ class TestDripping:
             customer = client.get(id)
 
         assert customer.id == id
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FLOODS = {
+    "chunks of one byte": (CHUNKED, b"1\r\n \r\n" * 10_000),
+    "chunks with extensions": (CHUNKED, b"1;a=b\r\n \r\n" * 6_000),
+    "informational answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_300),
+    "informational answers with headers": (
+        b"",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" * 1_100,
+    ),
+    "a failure in chunks of one byte": (
+        CHUNKED.replace(b"200", b"500"),
+        b"1\r\n \r\n" * 10_000,
+    ),
+}
+TOO_MUCH = {
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 8_000),
+    "one header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"b" * 64_000),
+    "a status line": (b"HTTP/1.1 200 ", b"x" * 64_000),
+    "trailers": (CHUNKED + b"0\r\n", b"X-A: b\r\n" * 8_000),
+    "a chunk's extension": (CHUNKED + b"1;a=", b"b" * 64_000),
+    "blank lines": (b"", b"\r\n" * 32_000),
+    "a body": (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 64_000),
+}
+
+
+def flooding(start: bytes, flood: bytes) -> RawServer:
+    """Make a server that sends as much as is taken, for ever."""
+    gateway = RawServer()
+
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(start)
+        while not gateway.closing.is_set():
+            connection.sendall(flood)
+
+    gateway.replies.append(pour)
+    return gateway
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def secured(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[RawServer], RawServer]:
+    """Let a server speak TLS, or leave it as it is."""
+    if request.param == "plain":
+        return lambda gateway: gateway
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    def secure(gateway: RawServer) -> RawServer:
+        gateway.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(gateway.tls)
+        return gateway
+
+    return secure
+
+
+class TestFloods:
+    @pytest.mark.parametrize("flood", FLOODS)
+    def test_one_that_could_go_on_for_ever_ends_at_the_deadline(
+        self, connect: Connect, secured: Callable[[RawServer], RawServer], flood: str
+    ) -> None:
+        """There is always something to read, so nothing ever waits."""
+        gateway = secured(flooding(*FLOODS[flood]))
+
+        with gateway.serve() as link, pytest.raises(caibo.DeadlineExceededError):
+            connect(deadline=0.15, max_retries=0, **link).get(ID)
+
+    @pytest.mark.parametrize("flood", TOO_MUCH)
+    def test_one_that_is_too_large_ends_before(self, connect: Connect, flood: str) -> None:
+        """A record is small, and so are the headers of any answer."""
+        gateway = flooding(*TOO_MUCH[flood])
+
+        with (
+            gateway.serve() as link,
+            pytest.raises((caibo.TransportError, caibo.MalformedResponseError)) as caught,
+        ):
+            connect(max_retries=0, **link).get(ID)
+
+        assert not isinstance(caught.value, caibo.DeadlineExceededError)
+
+    @pytest.mark.parametrize("drip", ["headers", "informational answers", "a body", "chunks"])
+    def test_drips_under_tls_end_as_well(
+        self, connect: Connect, secured: Callable[[RawServer], RawServer], drip: str
+    ) -> None:
+        """Where a read of the plain text may take many of the socket."""
+        gateway = secured(dripping(*DRIPS[drip]))
+
+        with gateway.serve() as link, pytest.raises(caibo.DeadlineExceededError):
+            connect(deadline=0.15, **link).get(ID)
+
+
+class TestReadingBack:
+    @pytest.mark.parametrize(
+        ("deadline", "longest"), [(40, 38), (8, 6), (4, 3), (1, 0.75), (0.1, 0.075)]
+    )
+    def test_a_write_leaves_time_for_it(
+        self, connect: Connect, deadline: float, longest: float
+    ) -> None:
+        """The smaller of two seconds and a quarter of what is left; a read has it all."""
+        script = Script(answer(200, RECORD))
+
+        with Clock():
+            connect(timeout=50, deadline=deadline, **script.options).update(
+                ID, phone="+12025550100"
+            )
+
+        read, write = (r.extensions["timeout"]["read"] for r in script.requests)
+        assert (read, write) == (pytest.approx(deadline), pytest.approx(longest))
+
+    def test_a_write_that_was_not_answered_is_read_back(
+        self, connect: Connect, fake: FakeCaibo, server: FakeServer
+    ) -> None:
+        """Within the deadline, and shows that it was applied: on a socket."""
+        id = fake.add_customer()
+        fake.delay(30, "PUT")
+        client = connect(base_url=server.base_url, transport=None, timeout=30, deadline=1.5)
+
+        update = client.update(id, phone="+12025550100")
+
+        assert update.outcome == "confirmed"
+        assert methods(fake) == ["GET", "PUT", "GET"]
 
 
 class TestTimeouts:
