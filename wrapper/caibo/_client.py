@@ -38,6 +38,7 @@ from caibo._wire.exchange import (
 )
 from caibo._wire.headers import merged
 from caibo._wire.limit import Limit
+from caibo._wire.loaded import load
 from caibo._wire.local import Local
 from caibo._wire.proxies import proxy_for
 from caibo._wire.tls import ssl_context
@@ -124,6 +125,7 @@ class _Client:
             lock=lock,
         )
         self._shares = False
+        load(self._face)
         self._set_up()
 
     def _route(self, url: httpx.URL) -> Route:
