@@ -171,8 +171,12 @@ class Wire:
         try:
             return (yield from flow)
         finally:
-            if self._limit is not None:
-                self._limit.give_back(self._ticket)
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """Let others have the turn that is kept for a write."""
+        if self._limit is not None:
+            self._limit.give_back(self._ticket)
 
     @property
     def _limit(self) -> Limit | None:
@@ -233,6 +237,7 @@ class Wire:
                 if isinstance(error, Attempted):
                     error.attempts = attempt
                 raise error
+            self._give_back()
             yield Sleep(pause)
 
     def once(self, request: httpx.Request, *, anywhere: bool = False) -> Flow[Answer]:

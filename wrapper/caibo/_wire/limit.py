@@ -10,6 +10,8 @@ from collections.abc import Callable
 from caibo._wire import clock
 from caibo._wire.waiting import Flow, Gate, Sleep, Take
 
+_LOOK_AGAIN = 1 / 16  # seconds
+
 
 class Ticket:
     """What one call has of the limit.
@@ -17,13 +19,15 @@ class Ticket:
     Attributes:
         begun: whether it has had a turn, so that what it read is getting old.
         spare: whether a turn is kept for its write.
+        used: whether one was, and its write sent.
     """
 
-    __slots__ = ("begun", "spare")
+    __slots__ = ("begun", "spare", "used")
 
     def __init__(self) -> None:
         self.begun = False
         self.spare = False
+        self.used = False
 
 
 class Limit:
@@ -58,12 +62,12 @@ class Limit:
             writes: whether the call will write after it has read.
         """
         if ticket.spare:
-            ticket.spare = False
+            ticket.spare, ticket.used = False, True
             with self._guard:
                 self._free.append(max(clock.now(), self._last()) + self._period)
             self._wake()
             return True
-        wanted = min(self._burst, 1 + (writes and not ticket.begun))
+        wanted = min(self._burst, 1 + (writes and not ticket.used))
         mine = gate()
         queue = self._begun if ticket.begun else self._new
         with self._guard:
@@ -74,6 +78,10 @@ class Limit:
                     yield Take(mine, min(ends - clock.now(), 1.0))
                     continue
                 if (wait := at - clock.now()) > 0:
+                    if wait > _LOOK_AGAIN and len(self._free) < self._burst:
+                        # One that is kept for a write may come back, and is free at once then.
+                        yield Sleep(_LOOK_AGAIN)
+                        continue
                     yield Sleep(wait)
                 if self._taken(mine, wanted, at):
                     ticket.begun, ticket.spare = True, wanted > 1
@@ -85,7 +93,7 @@ class Limit:
             self._wake()
 
     def give_back(self, ticket: Ticket) -> None:
-        """Let others have the turn that was kept for a write which did not come."""
+        """Let others have the turn that was kept for a write which does not come, or not soon."""
         if ticket.spare:
             ticket.spare = False
             with self._guard:
