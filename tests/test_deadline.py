@@ -184,7 +184,7 @@ class TestReadingBack:
         self, connect: Connect, deadline: float, longest: float
     ) -> None:
         """The smaller of two seconds and a quarter of what is left; a read has it all."""
-        script = Script(answer(200, RECORD))
+        script = Script(answer(200, RECORD), answer(200))
 
         with Clock():
             connect(timeout=50, deadline=deadline, **script.options).update(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -258,6 +259,33 @@ class TestSecrecy:
         held = [copy, secretive.caibo, copy.api, *vars(copy).values()]
 
         assert not [one for one in held if SECRET in repr(one)]
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"headers": {"X-A": SECRET, "Host": "x"}},
+            {"headers": {"X-A": f"{SECRET}\n"}},
+            {"headers": {"X-A": SECRET}, "timeout": -1},
+        ],
+    )
+    def test_no_local_of_a_frame_shows_one(self, connect: Connect, options: dict[str, Any]) -> None:
+        """Reporters of errors send them along, also from a client that cannot be."""
+        options["transport"] = None
+        client = connect(transport=None, base_url="http://127.0.0.1:9", max_retries=0)
+        copied = {name: value for name, value in options.items() if name != "transport"}
+        headers = {"X-A": SECRET}
+        calls: list[Callable[[], object]] = [
+            lambda: connect(**options),
+            lambda: client.caibo.with_options(**copied),
+            lambda: Face(client.caibo.with_options(headers=headers), client._portal).get(ID),
+        ]
+
+        for call in calls:
+            with pytest.raises(caibo.CaiboError) as caught:
+                call()
+            for frame in caught.traceback:
+                if "/caibo/" in str(frame.path):
+                    assert SECRET not in repr(frame.frame.f_locals)
 
     def test_a_connection_that_is_refused_shows_none(self, connect: Connect) -> None:
         """Nor anything of the transport's own words."""

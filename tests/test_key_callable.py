@@ -66,10 +66,9 @@ class TestAsking:
     def test_a_write_is_sent_again_with_the_new_one(self, connect: Connect) -> None:
         """A 401 changes nothing, so once more is no blind second write."""
         script, shown = accepting(SECOND)
+        same = {"name": "Ada Example", "email": "ada@example.com"}
 
-        connect(api_key=Vault(FIRST, SECOND), **script.options).replace(
-            ID, {"name": "N", "email": "n@example.com"}
-        )
+        connect(api_key=Vault(FIRST, SECOND), **script.options).replace(ID, same)
 
         assert shown == [FIRST, SECOND]
         assert {r.method for r in script.requests} == {"PUT"}

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 import httpx
 from caibo_api import Client as APIClient
@@ -36,7 +36,7 @@ from caibo._wire.exchange import (
     Options,
     Wire,
 )
-from caibo._wire.headers import merged
+from caibo._wire.headers import merged, usable
 from caibo._wire.limit import Limit
 from caibo._wire.loaded import load
 from caibo._wire.local import Local
@@ -79,15 +79,16 @@ class _Client:
         max_connections: int = 100,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        refusal = None
+        refusal = credential = None
         try:
             credential = _credential(api_key, access_token, auth)
         except ConfigurationError as error:
             refusal = error.with_traceback(None)
+        sent = merged(_fixed_headers(), headers)
         # Error reporters show the locals of frames.
-        del api_key, access_token, auth
-        if refusal is not None:
-            raise refusal
+        del api_key, access_token, auth, headers
+        if credential is None:
+            raise cast(ConfigurationError, refusal)
         if base_url is None:  # an empty one is a mistake, and must not mean the real gateway
             base_url = os.environ.get("CAIBO_BASE_URL") or _server()
         url = _checked_url(base_url)
@@ -95,7 +96,7 @@ class _Client:
             timeout=_seconds("timeout", timeout),
             deadline=_seconds("deadline", deadline),
             max_retries=_count("max_retries", max_retries, 0, 10),
-            headers=merged(_fixed_headers(), headers),
+            headers=usable(sent),
         )
         self._settings = Settings(
             validate=validate,
@@ -194,13 +195,15 @@ class _Client:
         light = object.__new__(type(self))
         light.__dict__.update(self.__dict__)
         was = self._options
+        sent = merged(was.headers, headers)
+        del headers
         light._options = Options(
             timeout=was.timeout if timeout is None else _seconds("timeout", timeout),
             deadline=was.deadline if deadline is None else _seconds("deadline", deadline),
             max_retries=was.max_retries
             if max_retries is None
             else _count("max_retries", max_retries, 0, 10),
-            headers=merged(was.headers, headers),
+            headers=usable(sent),
         )
         settings = self._settings
         light._settings = replace(

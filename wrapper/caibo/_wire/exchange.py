@@ -23,6 +23,7 @@ from caibo._wire import clock
 from caibo._wire.answers import Answer, answer, line
 from caibo._wire.calls import Call
 from caibo._wire.connections import Connections, Face
+from caibo._wire.headers import Sent
 from caibo._wire.limit import Limit, Ticket
 from caibo._wire.local import Local
 from caibo._wire.network import Network
@@ -46,7 +47,7 @@ _KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
 _GRACE = 0.05
 _KINDS = 16
-_Made = dict[tuple[tuple[str, str], ...], httpx.Headers]
+_Made = dict[tuple[tuple[str, str], ...], Sent]
 
 
 class Credential(Protocol):
@@ -73,16 +74,16 @@ class Options:
     timeout: float
     deadline: float
     max_retries: int
-    headers: httpx.Headers = field(repr=False)  # they may hold secrets
-    _made: _Made = field(default_factory=_Made, repr=False)
+    headers: Sent
+    _made: _Made = field(default_factory=_Made)
 
-    def with_more(self, more: dict[str, str], url: httpx.URL) -> httpx.Headers:
+    def with_more(self, more: dict[str, str], url: httpx.URL) -> Sent:
         """Return the headers of one kind of request, which are made once."""
         kind = tuple(more.items())
         headers = self._made.get(kind)
         if headers is None:
             host = ("Host", url.netloc.decode("ascii"))
-            headers = httpx.Headers([host, *self.headers.multi_items(), *kind])
+            headers = Sent([host, *self.headers.multi_items(), *kind])
             if len(self._made) < _KINDS:  # an entity tag makes a kind of its own
                 self._made[kind] = headers
         return headers

@@ -24,22 +24,25 @@ _OF_THE_CONNECTION = frozenset(
 )
 
 
-def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> httpx.Headers:
-    """Return headers with more of them set, or taken out with `None`.
+class Sent(httpx.Headers):
+    """Headers that show nothing, as reporters of errors show the locals of frames."""
 
-    Raises:
-        ConfigurationError: one is this client's own matter, or cannot be sent.
-    """
-    headers = httpx.Headers(before)
+    def __repr__(self) -> str:
+        return "Headers(…)"
+
+
+def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> Sent | str:
+    """Return headers with more of them set, or taken out with `None`; else what is wrong."""
+    headers = Sent(before)
     if more is None:
         return headers
     if not isinstance(more, Mapping):
-        raise ConfigurationError(f"headers must be a mapping, not {type(more).__name__}")
+        return f"headers must be a mapping, not {type(more).__name__}"
     for name, value in more.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ConfigurationError("headers: a name has characters that no header name has")
+            return "headers: a name has characters that no header name has"
         if _OURS.fullmatch(name) or name.lower() in _OF_THE_CONNECTION:
-            raise ConfigurationError(
+            return (
                 f"headers: {name} is set by this client, which relies on it; give credentials by "
                 "api_key=, access_token= or auth="
             )
@@ -48,10 +51,21 @@ def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> http
         elif isinstance(value, str) and _VALUE.fullmatch(value):
             headers[name] = value
         else:
-            raise ConfigurationError(
+            return (
                 f"headers: {name} must be a string of visible ASCII characters, without white "
                 "space at its ends"
             )
+    return headers
+
+
+def usable(headers: Sent | str) -> Sent:
+    """Raise what is wrong with headers.
+
+    Raises:
+        ConfigurationError: one is this client's own matter, or cannot be sent.
+    """
+    if isinstance(headers, str):
+        raise ConfigurationError(headers)
     return headers
 
 
