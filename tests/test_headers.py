@@ -296,3 +296,15 @@ class TestSecrecy:
             client.get(ID)
 
         assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+    def test_a_correlation_id_that_comes_back_is_the_request_id(
+        self, connect: Connect, fake: FakeCaibo
+    ) -> None:
+        """It was sent to be found again."""
+        client = connect(headers={"X-Correlation-ID": "c-17"})
+        fake.fail_next(404, headers={"X-Correlation-ID": "c-17", "X-Request-Id": ""})
+
+        with pytest.raises(caibo.NotFoundError) as caught:
+            client.get(ID)
+
+        assert caught.value.request_id == "c-17"

@@ -136,7 +136,7 @@ def error_from_response(request: httpx.Request, response: Answer) -> APIError:
         summary=_summary(response, said, redact),
         problem=redact.everywhere(said.problem),
         field_errors=field_errors,
-        request_id=_request_id(response, said, redact),
+        request_id=_request_id(request, response, said, redact),
         retry_after=wait,
         hint=hint(request, response, said, named=field_errors, retry_after=wait, redact=redact),
         body_text=_body_text(said, redact),
@@ -164,9 +164,13 @@ def _body_text(said: Said, redact: Redactor) -> str:
     return whole.encode()[:_BODY].decode(errors="ignore")
 
 
-def _request_id(response: Answer, said: Said, redact: Redactor) -> str | None:
+def _request_id(
+    request: httpx.Request, response: Answer, said: Said, redact: Redactor
+) -> str | None:
     found = request_id(response) or said.trace
-    return redact(found) if found else None
+    if found is None or found in map(request.headers.get, _REQUEST_ID_HEADERS):
+        return found  # the caller's own, sent to be found again
+    return redact(found)
 
 
 def error_from_exception(
