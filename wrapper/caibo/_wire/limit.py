@@ -70,9 +70,9 @@ class Limit:
         wanted = min(self._burst, 1 + (writes and not ticket.used))
         mine = gate()
         queue = self._begun if ticket.begun else self._new
-        with self._guard:
-            queue.append(mine)
         try:
+            with self._guard:
+                queue.append(mine)
             while (at := self._at(mine, wanted)) < ends:
                 if not self._can_go(mine, wanted):
                     yield Take(mine, min(ends - clock.now(), 1.0))
@@ -89,7 +89,8 @@ class Limit:
             return False
         finally:
             with self._guard:
-                queue.remove(mine)
+                if mine in queue:  # first of all, as in `Places.take`
+                    queue.remove(mine)
             self._wake()
 
     def give_back(self, ticket: Ticket) -> None:
