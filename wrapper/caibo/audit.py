@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, NoReturn, Self, cast
 
 from caibo._audit_file import append
-from caibo._errors import ConfigurationError, OverwrittenError, WriteStoppedError
+from caibo._errors import ConfigurationError, WriteStoppedError
 from caibo._record.document import Document
 from caibo._record.json_text import decode, encode, split
 from caibo._write.events import Event, Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._write.plan import UnknownOutcomeError
 from caibo._write.update import Change
 
 _FORMAT = "caibo-audit/1"
@@ -325,11 +324,9 @@ def _outcome(event: WriteFinished | WriteFailed) -> dict[str, object]:
             "attempts": event.attempts,
             "request_id": event.request_id,
         }
-    unknown = isinstance(event.error, UnknownOutcomeError)
-    overwritten = isinstance(event.error, OverwrittenError)
     return {
         **told,
-        "outcome": "unknown" if unknown else "overwritten" if overwritten else "failed",
+        "outcome": event.outcome,
         "error": type(event.error).__name__,
         "attempts": getattr(event.error, "attempts", None),
         "request_id": getattr(event.error, "request_id", None),

@@ -156,7 +156,11 @@ class Wire:
     Attributes:
         here: the event loop; `None` for threads.
         ends: when the call has to be over, by the clock.
+        may_have_left: asked while a write is under way, tells whether the gateway may
+            have it.
     """
+
+    may_have_left: Callable[[], bool]
 
     def __init__(self, gateway: Gateway, options: Options) -> None:
         self.gateway = gateway
@@ -214,6 +218,7 @@ class Wire:
         request.extensions["reserve"] = reserve and request.method == "PUT"
         while True:
             attempt += 1
+            self.may_have_left = _nothing_left
             yield from self._turn(request, attempt)
             error: CaiboError
             try:
@@ -280,11 +285,16 @@ class Wire:
             raise deadline_exceeded(request, sent=False)
         seconds = min(self._options.timeout, ends - now)
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        if request.method == "PUT":
+            self.may_have_left = lambda: network is None or network.ready
         failed: CaiboError
         try:
             cut_at = ends + (_GRACE if network is None else 0.0)
             sent = yield Send(self.gateway.transport, request, cut_at, cut=network is None)
-            return answer(request, sent, now, clock.now())
+            got = answer(request, sent, now, clock.now())
+            if 300 <= got.status_code < 500:  # a refusal, such as a 401 before a login
+                self.may_have_left = _nothing_left
+            return got
         except LateError:
             failed = deadline_exceeded(request, sent=True)
         except MalformedResponseError as error:
@@ -403,6 +413,10 @@ def _no_turn(id: int) -> DeadlineExceededError:
         f"customer {id}: `deadline` passed while others held its lock; nothing was written",
         request_sent="no",
     )
+
+
+def _nothing_left() -> bool:
+    return False
 
 
 def _debug(request: httpx.Request, attempt: int, shown: str) -> None:

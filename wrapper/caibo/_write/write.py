@@ -104,9 +104,8 @@ class Write:
             yield from so_far.tries(mine, before, after)
             so_far.protection = self._protection(reading, held)
             try:
-                written = so_far.heard((yield from self._wire.send(self._put(after, reading))))
+                written = yield from so_far.sends(self._put(after, reading))
             except CaiboError as error:
-                so_far.count(error)
                 outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(outdated, reading)
@@ -252,9 +251,8 @@ def _replaced(so_far: Progress, document: Document) -> Flow[Update]:
     yield from so_far.intends(None)
     asked = call(replace_customer, so_far.id, body=body(document))
     try:
-        written = so_far.heard((yield from so_far.session.wire.send(asked)))
+        written = yield from so_far.sends(asked)
     except CaiboError as error:
-        so_far.count(error)
         if not verdict.lost(error):
             raise
         yield from so_far.session.wire.again(1, error)
