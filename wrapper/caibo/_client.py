@@ -42,7 +42,6 @@ from caibo._wire.loaded import load
 from caibo._wire.local import Local
 from caibo._wire.proxies import proxy_for
 from caibo._wire.tls import ssl_context
-from caibo._wire.turns import scope
 from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
 from caibo._write.session import Confirm, Session, Settings
@@ -121,7 +120,6 @@ class _Client:
             connections=Connections(self._face, self._route, url, connections)
             if transport is None
             else None,
-            scope=scope((transport or str(url), credential.mode_now)),
             limits=None if rate is None else Local(partial(Limit, rate)),
             lock=lock,
         )

@@ -474,7 +474,7 @@ def _run(flow: Flow[T], held: Any) -> T:
                 gave = step.wait(held)
             except BaseException as error:
                 # Not only those of steps: an interrupt may fall between two lines here.
-                if flow.gi_frame is not None:
+                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
                     failed = error
                 elif isinstance(error, StopIteration):
                     result: T = error.value
@@ -497,7 +497,7 @@ async def _arun(flow: Flow[T], held: Any) -> T:
                 gave = await step.awaited(held)
             except BaseException as error:
                 # Not only those of steps: an interrupt may fall between two lines here.
-                if flow.gi_frame is not None:
+                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
                     failed = error
                 elif isinstance(error, StopIteration):
                     result: T = error.value

@@ -16,6 +16,7 @@ from caibo._record.respelling import Path
 from caibo._wire import clock
 from caibo._wire.answers import Answer
 from caibo._wire.calls import Call
+from caibo._wire.hints import page_of
 from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted
 from caibo._wire.waiting import Flow
@@ -184,7 +185,8 @@ class Progress:
         if unread is not None:
             reason = f"{reason} Reading back failed: {unread}".lstrip()
         if isinstance(error, APIError):
-            error.hint = ""  # what to do next stands below
+            # What to do next stands below; who may have answered stays.
+            error.hint = page_of(error)
         plan = None
         if self.verb != "replace":
             plan = Plan(
@@ -204,7 +206,7 @@ class Progress:
                 readable=unread is None or not no_read(unread),
             ),
             sent={name: mask(change.after) for name, change in self.changes.items()},
-            last_seen=None if seen is None else Customer(seen.document),
+            last_seen=None if seen is None else Customer(seen.document, etag=seen.etag),
             plan=plan,
             attempts=self.attempts,
             request_id=None if written is None else request_id(written),
@@ -213,7 +215,7 @@ class Progress:
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
         """Return the result of having nothing to write."""
         return Update(
-            customer=Customer(reading.document),
+            customer=Customer(reading.document, etag=reading.etag),
             changes={},
             outcome=outcome,
             attempts=self.attempts,
@@ -250,7 +252,9 @@ class Progress:
         quoted = None if back is None else back.request_id
         kept = carried(sent, self.addressed) if self.addressed else ()
         return Update(
-            customer=Customer(sent if seen is None else seen),
+            customer=Customer(
+                sent if seen is None else seen, etag=None if back is None else back.etag
+            ),
             changes=self.changes,
             outcome=outcome,
             protection=self.protection,

@@ -17,6 +17,7 @@ from caibo._wire import clock
 from caibo._wire.exchange import Wire
 from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
 from caibo._write.events import Observer, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.update import Protection
 
 _log = logging.getLogger("caibo")
 #: Whether to read back, or after how many seconds.
@@ -29,6 +30,11 @@ class Learnt:
 
     #: A write with an old entity tag was refused, and the record had another one.
     honours_tags: bool = False
+
+    @property
+    def protection(self) -> Protection:
+        """What a write is protected by that carries the tag of its record."""
+        return "conditional" if self.honours_tags else "if-match"
 
 
 @dataclass(frozen=True, slots=True)
