@@ -411,8 +411,12 @@ class Wire:
         place = yield from turn.places.take(self.face.Gate, self.ends)
         if place is None:
             raise _no_turn(id, f"others of this process held its turn{_by(turn)}")
-        self._holder = turn.holder = Holder(caller, verb, clock.now())
-        yield Keep(lambda: turns.give_back(id, turn, place))
+        try:
+            self._holder = turn.holder = place.holds = Holder(caller, verb, clock.now())
+            yield Keep(lambda: turns.give_back(id, turn, place))
+        except BaseException:  # nobody else knows of it yet
+            turns.give_back(id, turn, place)
+            raise
         if self.gateway.lock is None:
             return Held(shared=False, since=turns.ended(id))
         yield from self._locked(id, self.gateway.lock)

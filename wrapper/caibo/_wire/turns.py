@@ -151,7 +151,8 @@ class Turns:
 
     def give_back(self, id: int, turn: Turn, place: Place) -> None:
         """Note that a write has ended, and let the next one in."""
-        turn.holder = None
+        if turn.holder is place.holds:
+            turn.holder = None
         self._ended[id % _REMAINDERS] = clock.now()
         place.give_back()
 
