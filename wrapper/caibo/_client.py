@@ -266,7 +266,9 @@ class Caibo(_Client):
             write, and after which a write that has to be sent again is merged anew.
         observers: called with each `WriteIntended`, `WriteFinished` and
             `WriteFailed`, in their order; one that raises before the write stops it.
-            In `AsyncCaibo` they may be async.
+            In `AsyncCaibo` they may be async, and have until `deadline` for the
+            intention and 5 seconds for the last word, which they hear also when the
+            call is cancelled.
         rate_limit: how many requests this client sends in any second, retries
             included; logins, and the one request again that follows a login, are not.
             Fractions above one are rounded down.  Callers wait in the order in which
