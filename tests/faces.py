@@ -35,8 +35,8 @@ class Face:
         update: caibo.Update = self.wait(self.caibo.customers.update, id, **options)
         return update
 
-    def replace(self, id: Any, document: Any, /) -> caibo.Update:
-        update: caibo.Update = self.wait(self.caibo.customers.replace, id, document)
+    def replace(self, id: Any, document: Any, /, **options: Any) -> caibo.Update:
+        update: caibo.Update = self.wait(self.caibo.customers.replace, id, document, **options)
         return update
 
     def plan(self, id: Any, /, **options: Any) -> caibo.Plan:

@@ -127,7 +127,7 @@ class TestRecords:
 
         told = records(log)[-1]
         assert (told["outcome"], told["error"], told["attempts"]) == (
-            "failed",
+            "not-written",
             "BadRequestError",
             1,
         )

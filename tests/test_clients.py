@@ -203,6 +203,22 @@ class TestClosing:
 
         assert fake.requests == []
 
+    def test_it_says_so_before_it_waits_for_anything(self, connect: Connect) -> None:
+        """Such as a lock, of which nobody would say that it was in vain; also in a block."""
+
+        def lock(_: int) -> Any:
+            raise AssertionError("it was asked for a lock")
+
+        client = connect(lock=lock, rate_limit=1)
+        draft = client.edit(ID)
+        client.close()
+
+        for call in (lambda: client.update(ID, phone=None), lambda: client.replace(ID, {})):
+            with pytest.raises(caibo.ConfigurationError, match="this client is closed"):
+                call()
+        with pytest.raises(caibo.ConfigurationError, match="closed"), draft:
+            pass
+
     def test_a_context_manager_closes_it(self, fake: FakeCaibo) -> None:
         """At the end of the block."""
         with caibo.Caibo(api_key=fake.api_key, transport=fake.transport) as client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from faces import Connect, Face, methods
 from scripted import ID, RECORD, Script, answer
@@ -153,3 +155,72 @@ def test_a_plan_keeps_the_tag(connect: Connect, fake: FakeCaibo, id: int) -> Non
     assert methods(fake) == ["GET", "PUT", "GET", "PUT"]
     assert (update.protection, fake.document(id)["address"]) == ("conditional", "1 Other Street")
     assert caibo.Plan.from_json(plan.to_json()).etag == '"v1"'
+
+
+class TestReplacing:
+    """`replace` reads nothing, so the caller says which record is meant."""
+
+    def test_a_record_knows_the_tag_it_was_read_with(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """Also one that comes with a result; one that was only sent has none."""
+        written = client.update(id, phone="+1")
+        confirmed = client.update(id, phone="+2", confirm=True)
+        unchanged = client.update(id, phone="+2")
+
+        tags = [u.customer.etag for u in (written, confirmed, unchanged)]
+        assert tags == [None, '"v3"', '"v3"']
+        assert client.get(id).etag == '"v3"'
+        assert caibo.Customer(fake.document(id)).etag is None
+        assert client.get(id) == caibo.Customer(fake.document(id))
+
+    def test_it_replaces_that_record(self, wire: Face, fake: FakeCaibo, id: int) -> None:
+        """And says what protected it."""
+        customer = wire.get(id)
+
+        update = wire.replace(id, customer, if_match=customer.etag)
+
+        assert fake.requests[-1].headers["If-Match"] == '"v1"'
+        assert (update.outcome, update.protection) == ("accepted", "if-match")
+
+    def test_it_replaces_no_other(self, wire: Face, fake: FakeCaibo, id: int) -> None:
+        """412: the other's change stands."""
+        customer = wire.get(id)
+        fake.change(id, address="1 Other Street")
+
+        with pytest.raises(caibo.APIError, match="another entity tag by now") as caught:
+            wire.replace(id, customer, if_match=customer.etag)
+
+        assert (caught.value.status, methods(fake)) == (412, ["GET", "PUT"])
+        assert fake.document(id)["address"] == "1 Other Street"
+
+    def test_it_is_conditional_once_a_stale_tag_was_refused(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """By whichever write of this client."""
+        fake.change_before_write(id, address="1 Other Street")
+        client.update(id, phone=None)
+        customer = client.get(id)
+
+        update = client.replace(id, customer, if_match=customer.etag)
+
+        assert update.protection == "conditional"
+
+    @pytest.mark.parametrize("tag", ['W/"v1"', "v1", "*", "", '"v1"\r\nX: 1', b'"v1"', 7])
+    def test_what_is_no_strong_tag_is_refused(
+        self, client: Face, fake: FakeCaibo, id: int, tag: Any
+    ) -> None:
+        """Before anything is sent."""
+        with pytest.raises(caibo.InvalidChangesError, match="no strong entity tag"):
+            client.replace(id, {"name": "A", "email": "a@b.c"}, if_match=tag)
+
+        assert fake.requests == []
+
+    def test_a_gateway_that_asks_for_one_is_answered(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """428 (RFC 6585): the hint says how."""
+        fake.fail_next(428, method="PUT")
+
+        with pytest.raises(caibo.APIError, match=r"if_match=customer\.etag"):
+            client.replace(id, {"name": "A", "email": "a@b.c"})

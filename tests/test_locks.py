@@ -112,7 +112,7 @@ class TestOneClient:
         client = connect(deadline=0.6, observers=[hold])
         first = submit(client.update, id, phone="first")
         held.wait()
-        with pytest.raises(caibo.DeadlineExceededError, match="others held its lock") as caught:
+        with pytest.raises(caibo.DeadlineExceededError, match="held its turn") as caught:
             client.update(id, phone="second")
         over.set()
 

@@ -103,7 +103,7 @@ def test_it_has_a_line_for_each_attempt_and_one_for_each_write(
         ("DEBUG", f"PUT /customers/{id}, attempt 2: 200"),
         ("INFO", f"update of customer {id}: {ending}"),
         ("DEBUG", f"PUT /customers/{id}, attempt 1: 400"),
-        ("INFO", f"replace of customer {id} failed: BadRequestError"),
+        ("INFO", f"replace of customer {id} failed: BadRequestError, not-written"),
     ]
 
 

@@ -143,7 +143,39 @@ class TestApplying:
         outcomes = [client.apply(p).outcome for p in (plan, before, after)]
 
         assert outcomes == ["already-applied"] * 3
+        assert methods(fake) == ["GET", "PUT", "GET", "GET", "GET"]
+
+    @pytest.mark.parametrize("on_conflict", ["raise", "ours", "theirs"])
+    @pytest.mark.parametrize("kept", [lambda plan: plan, stored], ids=["itself", "its JSON"])
+    def test_what_it_wrote_may_have_been_changed_since(
+        self, client: Face, fake: FakeCaibo, id: int, on_conflict: Any, kept: Any
+    ) -> None:
+        """Then it is a conflict, which no option decides: it had its turn."""
+        plan = client.plan(id, phone=None, extra={"prefs": {"a": 1}})
+        client.apply(plan)
+        fake.change(id, phone="+1", prefs={"a": 2, "b": 3}, address="1 Other Street")
+
+        with pytest.raises(caibo.ConflictError, match="applied before") as caught:
+            client.apply(kept(plan), on_conflict=on_conflict)
+
+        assert dict(caught.value.conflicts) == {
+            "phone": ("+12025550143", "+1", None),
+            "prefs.a": (None, 2, 1),
+        }
         assert methods(fake).count("PUT") == 1
+
+    def test_what_it_wrote_may_have_been_respelt_since(
+        self, client: Face, fake: FakeCaibo, id: int
+    ) -> None:
+        """That is no change; and what others changed besides is in the result."""
+        plan = client.plan(id, phone="+1 202 555 0199")
+        client.apply(plan)
+        fake.change(id, phone="+12025550199", address="1 Other Street")
+
+        update = client.apply(stored(plan))
+
+        assert (update.outcome, update.attempts) == ("already-applied", 0)
+        assert update.customer.address == "1 Other Street"
 
     def test_a_plan_of_nothing_is_unchanged(self, client: Face, fake: FakeCaibo, id: int) -> None:
         """There was nothing to apply."""

@@ -42,7 +42,6 @@ from caibo._wire.loaded import load
 from caibo._wire.local import Local
 from caibo._wire.proxies import proxy_for
 from caibo._wire.tls import ssl_context
-from caibo._wire.turns import scope
 from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
 from caibo._write.session import Confirm, Session, Settings
@@ -121,7 +120,6 @@ class _Client:
             connections=Connections(self._face, self._route, url, connections)
             if transport is None
             else None,
-            scope=scope((transport or str(url), credential.mode_now)),
             limits=None if rate is None else Local(partial(Limit, rate)),
             lock=lock,
         )
@@ -268,7 +266,9 @@ class Caibo(_Client):
             write, and after which a write that has to be sent again is merged anew.
         observers: called with each `WriteIntended`, `WriteFinished` and
             `WriteFailed`, in their order; one that raises before the write stops it.
-            In `AsyncCaibo` they may be async.
+            In `AsyncCaibo` they may be async, and have until `deadline` for the
+            intention and 5 seconds for the last word, which they hear also when the
+            call is cancelled.
         rate_limit: how many requests this client sends in any second, retries
             included; logins, and the one request again that follows a login, are not.
             Fractions above one are rounded down.  Callers wait in the order in which

@@ -44,7 +44,9 @@ class Customers:
 
         That the gateway has ``GET /customers/{id}`` is an assumption: its vendor
         documents no way to read.  A record has `name` and `email`, and the
-        customer's id or else strings in both; anything else is none.
+        customer's id or else strings in both; anything else is none.  Reads ask for
+        ``Cache-Control: no-cache``; what a cache marks as its copy all the same
+        is asked for once more, and then refused, as it may be old.
 
         Args:
             id: the customer id, an int64.
@@ -52,7 +54,8 @@ class Customers:
         Raises:
             InvalidChangesError: the id is no int64; nothing was sent.
             NotFoundError: no such customer, or no read endpoint.
-            MalformedResponseError: the answer is not this customer's record.
+            MalformedResponseError: the answer is not this customer's record, or a
+                cache's copy of it.
             CaiboError: everything else that can go wrong, see the tree in
                 `caibo._errors`.
 
@@ -184,8 +187,10 @@ class Customers:
 
         The record is read again, unless the plan is younger than the client's
         `max_base_age`, and merged three ways: what others changed meanwhile
-        stays.  A plan that was applied, or whose values the record has in any
-        spelling, writes nothing: the outcome is "already-applied".
+        stays.  A plan whose values the record has in any spelling writes nothing:
+        the outcome is "already-applied".  One that was applied (its JSON remembers
+        it) is never written again: where the record says something else since, that
+        is a `ConflictError`.
 
         Args:
             plan: from `plan`, or from ``Plan.from_json``.
@@ -196,7 +201,8 @@ class Customers:
 
         Raises:
             ConflictError: someone else changed the same field, or the record does
-                not say what the plan expects; nothing was written.
+                not say what the plan expects, or no longer what it wrote; nothing
+                was written.
             CaiboError: everything that `update` raises.
 
         Example:
@@ -236,7 +242,7 @@ class Customers:
         yield Draft(edit)
         self._run(lambda s: verbs.end_edit(s, edit, confirm, on_conflict))
 
-    def replace(self, id: int, document: Record, /) -> Update:
+    def replace(self, id: int, document: Record, /, *, if_match: str | None = None) -> Update:
         """Write exactly this record: nothing is read, nothing is merged.
 
         This is the gateway's own operation.  What an omitted optional member
@@ -247,10 +253,13 @@ class Customers:
             id: the customer id, an int64.
             document: the whole record: a `Customer`, or a mapping with wire names
                 that has name and email.
+            if_match: replace only the record that has this entity tag, such as the
+                ``customer.etag`` of one that was read; a gateway that looks at it
+                refuses with 412 otherwise.
 
         Raises:
-            InvalidChangesError: no whole record, or beyond the contract's limits;
-                nothing was sent.
+            InvalidChangesError: no whole record, beyond the contract's limits, or no
+                strong tag; nothing was sent.
             UnknownOutcomeError: the answer to the write was lost, and the record
                 read back is not what was sent.
             CaiboError: everything else that can go wrong, see the tree in
@@ -260,7 +269,7 @@ class Customers:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
             >>> update = client.customers.replace(12345, document)
         """
-        verb = _replacing(id, document)
+        verb = _replacing(id, document, if_match)
         del document  # error reporters show the locals of frames
         return self._run(verb)
 
@@ -330,15 +339,17 @@ class AsyncCustomers:
         yield Draft(edit)
         await self._run(lambda s: verbs.end_edit(s, edit, confirm, on_conflict))
 
-    async def replace(self, id: int, document: Record, /) -> Update:
+    async def replace(self, id: int, document: Record, /, *, if_match: str | None = None) -> Update:
         """As `Customers.replace`, awaited."""
-        verb = _replacing(id, document)
+        verb = _replacing(id, document, if_match)
         del document  # error reporters show the locals of frames
         return await self._run(verb)
 
 
-def _replacing(id: int, document: Record) -> Callable[[Session], Flow[Update]]:
-    return lambda session: verbs.replace(session, id, document)
+def _replacing(
+    id: int, document: Record, if_match: str | None
+) -> Callable[[Session], Flow[Update]]:
+    return lambda session: verbs.replace(session, id, document, if_match)
 
 
 for _method in (Customers.update, Customers.plan, AsyncCustomers.update, AsyncCustomers.plan):

@@ -10,21 +10,22 @@ import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, Self, cast
+from typing import Any, Literal, NoReturn, Self, cast
 
 from caibo._audit_file import append
-from caibo._errors import ConfigurationError, OverwrittenError, WriteStoppedError
+from caibo._errors import ConfigurationError, WriteStoppedError
 from caibo._record.document import Document
 from caibo._record.json_text import decode, encode, split
 from caibo._write.events import Event, Verb, WriteFailed, WriteFinished, WriteIntended
-from caibo._write.plan import UnknownOutcomeError
 from caibo._write.update import Change
 
 _FORMAT = "caibo-audit/1"
 _SHORTEST_KEY = 16  # bytes; a phone number is guessed soon by whoever guesses the key
+#: What settles nothing; "failed" is what "not-written" was called at first.
+_UNSETTLED = ("unknown", "overwritten", "not-written", "failed")
 _log = logging.getLogger("caibo")
 _context: ContextVar[tuple[str | None, str | None]] = ContextVar(
     "caibo_audit", default=(None, None)
@@ -219,19 +220,21 @@ class JsonLinesAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIntent:
-    """Hold what the audit log says of a write whose outcome it does not have.
+    """Hold what the audit log says of a write of which nobody knows what it came to.
 
     Attributes:
         operation: as in `WriteIntended`.
         id: the customer.
         verb: the method that was called.
-        fields: names of what was to change; empty for `replace`.
+        fields: names of what was to change, without what later writes have set; empty
+            for `replace`.
         attempt: of the last intention of this operation.
         at: when that was logged, in UTC.
         pid: the process that was at it.
         actor: as `audit_context` said.
         reason: as `audit_context` said.
         before: the record as it was read, where the log has it (`backup=True`).
+        outcome: "unknown" where the log has that, `None` where it has no outcome.
     """
 
     operation: str
@@ -244,17 +247,18 @@ class OpenIntent:
     actor: str | None
     reason: str | None
     before: Document | None = field(repr=False)
+    outcome: Literal["unknown"] | None = None
 
 
 def open_intents(
     path: str | os.PathLike[str], /, *later: str | os.PathLike[str]
 ) -> list[OpenIntent]:
-    """List the writes that an audit log announces and has no outcome of.
+    """List the writes that an audit log announces and has no outcome of, or an unknown one.
 
-    Those writes are under way, or were when their process died: look at each of
-    the customers.  A line that is no record of such a log is left out, and a
-    warning on the logger ``caibo`` says where it is.  An outcome "unknown" is an
-    outcome.
+    Those without one are under way, or were when their process died; an unknown one
+    is listed until later writes of that customer have succeeded that set all of its
+    fields.  Look at each of the customers.  A line that is no record of such a log
+    is left out, and a warning on the logger ``caibo`` says where it is.
 
     Args:
         path: the log; it is read line by line.
@@ -298,7 +302,7 @@ def _take(line: bytes, found: dict[str, OpenIntent]) -> None:
         raise ValueError("another format")
     operation: str = said["operation"]
     if said["record"] == "outcome":
-        found.pop(operation, None)
+        _end(found, operation, said)
     else:
         kept = members.get("before")
         found[operation] = OpenIntent(
@@ -315,6 +319,22 @@ def _take(line: bytes, found: dict[str, OpenIntent]) -> None:
         )
 
 
+def _end(found: dict[str, OpenIntent], operation: str, said: Mapping[str, Any]) -> None:
+    """Take out what an outcome settles: its own intention, and unknown ones of its fields."""
+    intent = found.pop(operation, None)
+    if said["outcome"] == "unknown" and intent is not None:
+        found[operation] = replace(intent, outcome="unknown")
+    if said["outcome"] in _UNSETTLED:
+        return
+    written = set(said["fields"])
+    for other in [o for o in found.values() if o.outcome and o.id == said["id"]]:
+        left = tuple(name for name in other.fields if name not in written)
+        if said["verb"] == "replace" or (other.fields and not left):
+            del found[other.operation]
+        else:
+            found[other.operation] = replace(other, fields=left)
+
+
 def _outcome(event: WriteFinished | WriteFailed) -> dict[str, object]:
     told = {"fields": event.fields, "seconds": round(event.seconds, 6)}
     if isinstance(event, WriteFinished):
@@ -325,11 +345,9 @@ def _outcome(event: WriteFinished | WriteFailed) -> dict[str, object]:
             "attempts": event.attempts,
             "request_id": event.request_id,
         }
-    unknown = isinstance(event.error, UnknownOutcomeError)
-    overwritten = isinstance(event.error, OverwrittenError)
     return {
         **told,
-        "outcome": "unknown" if unknown else "overwritten" if overwritten else "failed",
+        "outcome": event.outcome,
         "error": type(event.error).__name__,
         "attempts": getattr(event.error, "attempts", None),
         "request_id": getattr(event.error, "request_id", None),

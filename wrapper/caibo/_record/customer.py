@@ -69,10 +69,16 @@ class Customer:
         Customer(id=7, name='J…', email='j…@example.com', address=None, phone=None)
     """
 
-    __slots__ = ("_document",)
+    __slots__ = ("_document", "_etag")
 
-    def __init__(self, document: Mapping[str, object]) -> None:
+    def __init__(self, document: Mapping[str, object], *, etag: str | None = None) -> None:
         self._document = document if isinstance(document, Document) else Document(document)
+        self._etag = etag
+
+    @property
+    def etag(self) -> str | None:
+        """The strong entity tag that the record was read with, for `replace`; `None` for none."""
+        return self._etag
 
     @property
     def document(self) -> Document:

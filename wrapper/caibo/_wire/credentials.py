@@ -31,6 +31,7 @@ from caibo._record.json_text import encode
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
 from caibo._wire.calls import body, call
+from caibo._wire.hints import page_of
 from caibo._wire.local import Local
 from caibo._wire.refusals import (
     deadline_exceeded,
@@ -74,6 +75,10 @@ class Credential(httpx.Auth):
     def mode_now(self) -> Mode:
         """The same, without asking anybody."""
         return "unknown"
+
+    def tell_mode(self, wire: Wire) -> Flow[None]:
+        """Find out which data it changes, where that takes asking somebody."""
+        yield from ()
 
     def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
         """Send a request with the credential, and once more with a renewed one after a 401."""
@@ -220,6 +225,11 @@ class ApiKey(Renewing):
     def mode_now(self) -> Mode:
         return "unknown" if self._mode is None else self._mode
 
+    def tell_mode(self, wire: Wire) -> Flow[None]:
+        if self._mode is None:
+            with suppress(CaiboError):  # the request that needs the key asks again, and tells
+                yield from self._renew(httpx.Request("GET", wire.gateway.base_url), wire, None)
+
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
         key = yield from self._ask(cast(Provider, self._provider), "api_key", request, wire)
         mode = _mode(key)
@@ -295,7 +305,8 @@ class Login(Renewing):
             raise renewal_failed(found) from found
         if not answer.is_success:
             refusal = error_from_response(attempt, answer)
-            refusal.hint = _LOGIN_HINTS.get(answer.status_code, refusal.hint)
+            if not page_of(refusal):
+                refusal.hint = _LOGIN_HINTS.get(answer.status_code, refusal.hint)
             raise renewal_failed(refusal) from refusal
         try:
             granted = Document.parse(answer.content)

@@ -33,7 +33,7 @@ from caibo._wire.refusals import (
     error_from_response,
 )
 from caibo._wire.retry import SUSPENDED, Attempted, Budget, pause_before, retry_after, retryable
-from caibo._wire.turns import Scope
+from caibo._wire.turns import Holder, Scope, Turn, Turns, scope
 from caibo._wire.waiting import CONNECTION, Enter, Flow, Keep, LateError, Send, Sleep
 
 T = TypeVar("T")
@@ -57,6 +57,7 @@ class Credential(Protocol):
     def mode(self) -> Mode: ...
     @property
     def mode_now(self) -> Mode: ...
+    def tell_mode(self, wire: Wire) -> Flow[None]: ...
     def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]: ...
 
 
@@ -99,7 +100,6 @@ class Gateway:
         credential: added to each request.
         transport: what sends.
         connections: those of our own transport; `None` with one of the caller's.
-        scope: the turns of writers.
         limits: the rate limit, if there is one.
         lock: gives what keeps other processes out.
         budget: for retries.
@@ -111,16 +111,38 @@ class Gateway:
     credential: Credential
     transport: Any
     connections: Connections | None
-    scope: Scope
     limits: Local[Limit] | None = None
     lock: LockProvider | AsyncLockProvider | None = None
     budget: Budget = field(default_factory=Budget)
     closed: bool = False
+    _scope: Scope = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scope = self._shared()
+
+    def _shared(self) -> Scope:
+        own = self.connections is not None
+        owner = str(self.base_url).rstrip("/") if own else self.transport
+        return scope(owner, self.credential.mode_now)
+
+    def turns(self, here: object) -> Turns:
+        """Return the turns of all who write the same data, in this event loop or the threads."""
+        self._scope = self._shared()  # a callable that gives the key has told the mode by now
+        return self._scope.turns.at(here)
 
     def close(self) -> None:
         self.closed = True
         if self.connections is not None:
             self.connections.close()
+
+    def check_open(self) -> None:
+        """Refuse to go on after the client was closed.
+
+        Raises:
+            ConfigurationError: it was.
+        """
+        if self.closed:
+            raise ConfigurationError("this client is closed; make a new one")
 
     def request(
         self, method: str, path: str, headers: httpx.Headers, content: bytes | None = None
@@ -156,15 +178,20 @@ class Wire:
     Attributes:
         here: the event loop; `None` for threads.
         ends: when the call has to be over, by the clock.
+        may_have_left: asked while a write is under way, tells whether the gateway may
+            have it.
     """
 
+    may_have_left: Callable[[], bool]
+
     def __init__(self, gateway: Gateway, options: Options) -> None:
+        gateway.check_open()
         self.gateway = gateway
         self.face = gateway.face
         self.here = gateway.face.here()
         self.ends = clock.now() + options.deadline
         self._options = options
-        self._holds = False
+        self._holder: Holder | None = None
         self._ticket = Ticket()
 
     def whole(self, flow: Flow[T]) -> Flow[T]:
@@ -214,6 +241,7 @@ class Wire:
         request.extensions["reserve"] = reserve and request.method == "PUT"
         while True:
             attempt += 1
+            self.may_have_left = _nothing_left
             yield from self._turn(request, attempt)
             error: CaiboError
             try:
@@ -251,8 +279,7 @@ class Wire:
         Raises:
             CaiboError: no usable answer came.
         """
-        if self.gateway.closed:
-            raise ConfigurationError("this client is closed; make a new one")
+        self.gateway.check_open()
         ends = self.ends
         if request.extensions.get("reserve"):
             ends -= min(_KEPT_SECONDS, _KEPT_SHARE * (ends - clock.now()))
@@ -280,11 +307,13 @@ class Wire:
             raise deadline_exceeded(request, sent=False)
         seconds = min(self._options.timeout, ends - now)
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        if request.method == "PUT":
+            self.may_have_left = lambda: network is None or network.ready
         failed: CaiboError
         try:
             cut_at = ends + (_GRACE if network is None else 0.0)
             sent = yield Send(self.gateway.transport, request, cut_at, cut=network is None)
-            return answer(request, sent, now, clock.now())
+            got = answer(request, sent, now, clock.now())
         except LateError:
             failed = deadline_exceeded(request, sent=True)
         except MalformedResponseError as error:
@@ -293,6 +322,10 @@ class Wire:
             unsent = network is not None and not network.ready
             proxy = None if network is None else network.proxy
             failed = error_from_exception(request, error, ends, unsent=unsent, proxy=proxy)
+        else:
+            if 300 <= got.status_code < 500:  # a refusal, such as a 401 before a login
+                self.may_have_left = _nothing_left
+            return got
         raise failed  # outside `except`: foreign texts would hang on as its context
 
     def pause(self, seconds: float) -> Flow[None]:
@@ -305,7 +338,11 @@ class Wire:
             raise DeadlineExceededError(
                 f"`deadline` leaves no {seconds:g} seconds to wait", request_sent="no"
             )
+        if self._holder is not None:
+            self._holder.settling = seconds > 0
         yield Sleep(seconds)
+        if self._holder is not None:
+            self._holder.settling = False
 
     def again(
         self, number: int, error: CaiboError | None, *, asked: float | None = None
@@ -342,7 +379,7 @@ class Wire:
         limit = self._limit
         if limit is None:
             return
-        writes = self._holds and request.method == "GET"
+        writes = self._holder is not None and request.method == "GET"
         if not (yield from limit.turn(self._ticket, self.face.Gate, self.ends, writes=writes)):
             raise DeadlineExceededError(
                 f"{line(request)}: `rate_limit` has no turn before `deadline`; "
@@ -351,27 +388,35 @@ class Wire:
                 attempts=attempt - 1,
             )
 
-    def hold(self, id: int) -> Flow[Held]:
+    def hold(self, id: int, verb: str) -> Flow[Held]:
         """Keep others from writing a customer until the call ends.
+
+        Args:
+            id: the customer.
+            verb: the method that was called, for others to be told.
 
         Raises:
             ConfigurationError: this very caller is writing it.
             DeadlineExceededError: the others took too long.
             LockError: what `lock=` gave failed.
         """
-        turns = self.gateway.scope.turns.at(self.here)
+        yield from self.gateway.credential.tell_mode(self)
+        turns = self.gateway.turns(self.here)
         turn, caller = turns.of(id), self.face.caller()
-        if turn.holder == caller:
+        if turn.holder is not None and turn.holder.caller == caller:
             raise ConfigurationError(
                 f"customer {id} is being written by this very caller: an observer, lock= or "
                 "on_conflict= must not write the same customer"
             )
         place = yield from turn.places.take(self.face.Gate, self.ends)
         if place is None:
-            raise _no_turn(id)
-        turn.holder = caller
-        yield Keep(lambda: turns.give_back(id, turn, place))
-        self._holds = True
+            raise _no_turn(id, f"others of this process held its turn{_by(turn)}")
+        try:
+            self._holder = turn.holder = place.holds = Holder(caller, verb, clock.now())
+            yield Keep(lambda: turns.give_back(id, turn, place))
+        except BaseException:  # nobody else knows of it yet
+            turns.give_back(id, turn, place)
+            raise
         if self.gateway.lock is None:
             return Held(shared=False, since=turns.ended(id))
         yield from self._locked(id, self.gateway.lock)
@@ -388,7 +433,7 @@ class Wire:
                 manager.close()  # it is no context manager, and nobody awaits it
             yield Enter(manager, self.ends - clock.now(), complain)
         except LateError:
-            raise _no_turn(id) from None
+            raise _no_turn(id, "others held `lock=`") from None
         except CaiboError:
             raise
         except Exception as error:
@@ -398,11 +443,19 @@ class Wire:
             ) from error
 
 
-def _no_turn(id: int) -> DeadlineExceededError:
+def _no_turn(id: int, why: str) -> DeadlineExceededError:
     return DeadlineExceededError(
-        f"customer {id}: `deadline` passed while others held its lock; nothing was written",
-        request_sent="no",
+        f"customer {id}: `deadline` passed while {why}; nothing was written", request_sent="no"
     )
+
+
+def _by(turn: Turn) -> str:
+    holder = turn.holder  # gone, if it has just given the turn to another
+    return "" if holder is None else f" ({holder})"
+
+
+def _nothing_left() -> bool:
+    return False
 
 
 def _debug(request: httpx.Request, attempt: int, shown: str) -> None:

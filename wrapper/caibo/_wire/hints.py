@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import httpx
 
+from caibo._errors import APIError
 from caibo._record.contract import fields
 from caibo._record.masking import Redactor
 from caibo._wire.answers import Answer
@@ -20,13 +21,27 @@ _HINTS = {
     ),
     408: "The gateway did not wait for the request; try again later.",
     409: "The gateway reports a conflict; read the record and look before trying again.",
+    412: "The record has another entity tag by now, so nothing was changed; read it again.",
     413: "The request is larger than the gateway, or a proxy before it, takes.",
     415: "The gateway does not take this media type; is `base_url` the right service?",
     422: "Nothing was changed; correct the fields and send them again.",
+    428: (
+        "The gateway wants the entity tag of the record that is to be replaced. `update`, `apply` "
+        "and `edit` send it where a read shows a strong one; `replace` takes it: "
+        "replace(…, if_match=customer.etag). Nothing was changed."
+    ),
     431: "The headers are larger than the gateway, or a proxy before it, takes.",
 }
 _LATER = "Try again later."
 _READ_FIRST = "The write may have been applied: read the record before trying again."
+_PAGE = "The answer is a web page"
+_NOT_THE_GATEWAY = "and not the gateway."
+
+
+def page_of(error: APIError) -> str:
+    """Return what an error's hint says of who may have answered; empty where it was no page."""
+    said, found, _ = error.hint.partition(_NOT_THE_GATEWAY)
+    return said + found if found and said.startswith(_PAGE) else ""
 
 
 def hint(
@@ -92,8 +107,8 @@ def _between(said: Said, redact: Redactor) -> str:
     title = redact(said.page or "", 100)
     titled = f'with the title "{title}"' if title else "without a title"
     return (
-        f"The answer is a web page {titled}: something in between may have given it, such as a "
-        "proxy, a firewall or a portal, and not the gateway."
+        f"{_PAGE} {titled}: something in between may have given it, such as a "
+        f"proxy, a firewall or a portal, {_NOT_THE_GATEWAY}"
     )
 
 

@@ -95,16 +95,37 @@ class Places:
                 self._queue[0].open()
 
 
+@dataclass(slots=True)
+class Holder:
+    """Who writes a customer.
+
+    Attributes:
+        caller: the thread or task.
+        verb: the method that was called.
+        since: by the clock.
+        settling: whether the write is done, and time passes before it is read back.
+    """
+
+    caller: object
+    verb: str
+    since: float
+    settling: bool = False
+
+    def __str__(self) -> str:
+        waits = ", at present waiting to read back (`confirm=`)" if self.settling else ""
+        return f"`{self.verb}` has had it for {clock.now() - self.since:.1f} seconds{waits}"
+
+
 @dataclass(slots=True, weakref_slot=True)
 class Turn:
     """The one place of those who write a customer.
 
     Attributes:
-        holder: the thread or task that has it.
+        holder: who has it.
     """
 
     places: Places = field(default_factory=lambda: Places(1))
-    holder: object = None
+    holder: Holder | None = None
 
 
 class Turns:
@@ -130,7 +151,8 @@ class Turns:
 
     def give_back(self, id: int, turn: Turn, place: Place) -> None:
         """Note that a write has ended, and let the next one in."""
-        turn.holder = None
+        if turn.holder is place.holds:
+            turn.holder = None
         self._ended[id % _REMAINDERS] = clock.now()
         place.give_back()
 
@@ -142,19 +164,26 @@ class Scope:
         turns: those of the threads, and of each event loop.
     """
 
-    def __init__(self, key: tuple[object, ...]) -> None:
-        self._key = key  # kept, so that no other object gets the identity of a transport in it
+    def __init__(self, owner: object) -> None:
+        self._owner = owner  # kept, so that no other object gets its identity
         self.turns = Local(Turns)
 
 
-_scopes: WeakValueDictionary[tuple[object, ...], Scope] = WeakValueDictionary()
+_scopes: WeakValueDictionary[tuple[str | int, str], Scope] = WeakValueDictionary()
 _guard = Local(threading.Lock)
 
 
-def scope(key: tuple[object, ...]) -> Scope:
-    """Return what clients with this key share."""
+def scope(owner: object, mode: str) -> Scope:
+    """Return what clients share that change the same data.
+
+    Args:
+        owner: the URL of their gateway, or the transport that they share.
+        mode: which data of it, as far as that is known.
+    """
+    # A transport may compare as it likes, or not be hashable.
+    key = (owner if isinstance(owner, str) else id(owner), mode)
     with _guard.at(None):
         found = _scopes.get(key)
         if found is None:
-            found = _scopes[key] = Scope(key)
+            found = _scopes[key] = Scope(owner)
         return found

@@ -470,14 +470,17 @@ def _run(flow: Flow[T], held: Any) -> T:
         while True:
             try:
                 step = flow.send(gave) if failed is None else flow.throw(failed)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            gave = failed = None
-            try:
+                gave = failed = None
                 gave = step.wait(held)
             except BaseException as error:
-                failed = error
+                # Not only those of steps: an interrupt may fall between two lines here.
+                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
+                    failed = error
+                elif isinstance(error, StopIteration):
+                    result: T = error.value
+                    return result
+                else:
+                    raise
     finally:
         failed = None  # its traceback has this frame
         flow.close()
@@ -490,14 +493,17 @@ async def _arun(flow: Flow[T], held: Any) -> T:
         while True:
             try:
                 step = flow.send(gave) if failed is None else flow.throw(failed)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            gave = failed = None
-            try:
+                gave = failed = None
                 gave = await step.awaited(held)
             except BaseException as error:
-                failed = error
+                # Not only those of steps: an interrupt may fall between two lines here.
+                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
+                    failed = error
+                elif isinstance(error, StopIteration):
+                    result: T = error.value
+                    return result
+                else:
+                    raise
     finally:
         failed = None
         flow.close()

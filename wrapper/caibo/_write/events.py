@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from caibo._errors import CaiboError
+from caibo._errors import CaiboError, OverwrittenError
 from caibo._record.document import Document
+from caibo._write.plan import UnknownOutcomeError
 from caibo._write.update import Change, Outcome, Protection
 
 Verb: TypeAlias = Literal["update", "apply", "edit", "replace"]
+Failure: TypeAlias = Literal["not-written", "unknown", "overwritten"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,10 @@ class WriteFailed:
         id: the customer.
         verb: the method that was called.
         fields: names of what was to change.
-        error: what the caller gets.  An `UnknownOutcomeError` means that the write
-            may have been applied.
+        error: what the caller gets, or where the call was cancelled, interrupted or
+            ended by a foreign exception (which the caller gets as it is), one that
+            says how far the write got.  An `UnknownOutcomeError` means that it may
+            have been applied.
         seconds: from the first intention to the end.
     """
 
@@ -83,6 +87,21 @@ class WriteFailed:
     fields: tuple[str, ...]
     error: CaiboError
     seconds: float
+
+    @property
+    def outcome(self) -> Failure:
+        """What the record has of it.
+
+        "not-written", "unknown", or "overwritten": it was written, and read back
+        the record says something else.
+        """
+        match self.error:
+            case UnknownOutcomeError():
+                return "unknown"
+            case OverwrittenError():
+                return "overwritten"
+            case _:
+                return "not-written"
 
 
 Event: TypeAlias = WriteIntended | WriteFinished | WriteFailed

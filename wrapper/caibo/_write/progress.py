@@ -8,13 +8,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from caibo._errors import APIError, CaiboError, MalformedResponseError
+from caibo._errors import APIError, CaiboError, MalformedResponseError, TransportError
 from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.masking import mask, one_line
 from caibo._record.respelling import Path
 from caibo._wire import clock
 from caibo._wire.answers import Answer
+from caibo._wire.calls import Call
+from caibo._wire.hints import page_of
 from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted
 from caibo._wire.waiting import Flow
@@ -22,9 +24,10 @@ from caibo._write import verdict
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
 from caibo._write.reading import Reading, doubt, no_read
-from caibo._write.session import Session
+from caibo._write.session import Session, log_write
 from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
 
+_MAYBE = "may have reached the gateway"
 _log = logging.getLogger("caibo")
 
 
@@ -47,26 +50,27 @@ class Progress:
 
     _operation: str = field(default_factory=lambda: os.urandom(16).hex())
     _began: float = 0.0
+    #: How far a write of this call got; empty where none can have been applied.
+    _got: str = ""
 
     def watched(self, flow: Flow[Update]) -> Flow[Update]:
-        """Tell the observers how it ended, if they were told that it began."""
+        """Tell the observers how it ended, if they were told that it began.
+
+        Also where it is cut short: they hear an error made for them then, and the
+        caller gets what cut it short.
+        """
         try:
             update = yield from flow
-        except CaiboError as error:
+        except GeneratorExit as error:  # nothing can be waited for any more
             if self.writes:
-                yield from self.session.tell(
-                    WriteFailed(
-                        operation=self._operation,
-                        id=self.id,
-                        verb=self.verb,
-                        fields=tuple(self.changes),
-                        error=error,
-                        seconds=clock.now() - self._began,
-                    )
-                )
+                log_write(self._failed(error))
+            raise
+        except BaseException as error:
+            if self.writes:
+                yield from self.session.last_word(self._failed(error))
             raise
         if self.writes:
-            yield from self.session.tell(
+            yield from self.session.last_word(
                 WriteFinished(
                     operation=self._operation,
                     id=self.id,
@@ -81,6 +85,28 @@ class Progress:
             )
         return update
 
+    def _failed(self, error: BaseException) -> WriteFailed:
+        return WriteFailed(
+            operation=self._operation,
+            id=self.id,
+            verb=self.verb,
+            fields=tuple(self.changes),
+            error=error if isinstance(error, CaiboError) else self._cut_short(error),
+            seconds=clock.now() - self._began,
+        )
+
+    def _cut_short(self, by: BaseException) -> CaiboError:
+        """Say how far the write got when something else than an error of ours ended the call."""
+        name = type(by).__name__
+        if self._got:
+            return self.unknown(None, f"{self._got}, and {name} ended the call.")
+        return TransportError(
+            f"PUT /customers/{self.id}: {name} ended the call before it was sent; nothing was "
+            "written",
+            request_sent="no",
+            attempts=self.attempts,
+        )
+
     def tries(self, mine: Document, before: Document, after: Document) -> Flow[None]:
         """Note what is merged onto which record, and announce it."""
         self.tried, self.before = mine, before
@@ -91,7 +117,7 @@ class Progress:
         """Announce a write."""
         self._began = self._began or clock.now()
         self.writes += 1
-        yield from self.session.tell(
+        yield from self.session.announce(
             WriteIntended(
                 operation=self._operation,
                 id=self.id,
@@ -102,13 +128,33 @@ class Progress:
             )
         )
 
+    def sends(self, write: Call) -> Flow[Answer]:
+        """Send a write, and note how far it got, whatever ends that.
+
+        Raises:
+            CaiboError: it was not accepted.
+        """
+        wire = self.session.wire
+        try:
+            return self._heard((yield from wire.send(write)))
+        except CaiboError as error:
+            self.count(error)
+            if verdict.lost(error):
+                self._got = _MAYBE
+            raise
+        except BaseException:
+            if wire.may_have_left():
+                self._got = _MAYBE
+                self.attempts += 1
+            raise
+
     def count(self, error: CaiboError) -> None:
         """Count the attempts of a write that failed, and let its error tell those of the call."""
         doubt(error, self.id)
         if isinstance(error, Attempted):
             error.attempts = self.attempts = self.attempts + error.attempts
 
-    def heard(self, written: Answer) -> Answer:
+    def _heard(self, written: Answer) -> Answer:
         """Count the attempts of a write that was accepted.
 
         Raises:
@@ -122,6 +168,7 @@ class Progress:
                 attempts=written.attempts,
                 request_id=request_id(written),
             )
+        self._got = verdict.done(answered=True)
         self.attempts += written.attempts
         return written
 
@@ -138,7 +185,8 @@ class Progress:
         if unread is not None:
             reason = f"{reason} Reading back failed: {unread}".lstrip()
         if isinstance(error, APIError):
-            error.hint = ""  # what to do next stands below
+            # What to do next stands below; who may have answered stays.
+            error.hint = page_of(error)
         plan = None
         if self.verb != "replace":
             plan = Plan(
@@ -158,7 +206,7 @@ class Progress:
                 readable=unread is None or not no_read(unread),
             ),
             sent={name: mask(change.after) for name, change in self.changes.items()},
-            last_seen=None if seen is None else Customer(seen.document),
+            last_seen=None if seen is None else Customer(seen.document, etag=seen.etag),
             plan=plan,
             attempts=self.attempts,
             request_id=None if written is None else request_id(written),
@@ -167,7 +215,7 @@ class Progress:
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
         """Return the result of having nothing to write."""
         return Update(
-            customer=Customer(reading.document),
+            customer=Customer(reading.document, etag=reading.etag),
             changes={},
             outcome=outcome,
             attempts=self.attempts,
@@ -204,7 +252,9 @@ class Progress:
         quoted = None if back is None else back.request_id
         kept = carried(sent, self.addressed) if self.addressed else ()
         return Update(
-            customer=Customer(sent if seen is None else seen),
+            customer=Customer(
+                sent if seen is None else seen, etag=None if back is None else back.etag
+            ),
             changes=self.changes,
             outcome=outcome,
             protection=self.protection,

@@ -7,10 +7,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from caibo._errors import CaiboError, ConfigurationError, WriteStoppedError
+from caibo._errors import (
+    CaiboError,
+    ConfigurationError,
+    DeadlineExceededError,
+    WriteStoppedError,
+)
+from caibo._wire import clock
 from caibo._wire.exchange import Wire
-from caibo._wire.waiting import Ask, Flow
-from caibo._write.events import Event, Observer, WriteFailed, WriteFinished, WriteIntended
+from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
+from caibo._write.events import Observer, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.update import Protection
 
 _log = logging.getLogger("caibo")
 #: Whether to read back, or after how many seconds.
@@ -23,6 +30,11 @@ class Learnt:
 
     #: A write with an old entity tag was refused, and the record had another one.
     honours_tags: bool = False
+
+    @property
+    def protection(self) -> Protection:
+        """What a write is protected by that carries the tag of its record."""
+        return "conditional" if self.honours_tags else "if-match"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +74,58 @@ class Session:
     settings: Settings
     observers: Sequence[Observer]
 
-    def tell(self, event: Event) -> Flow[None]:
-        """Tell the observers; one that raises before the write stops it.
+    def announce(self, event: WriteIntended) -> Flow[None]:
+        """Tell the observers of a write that is about to be sent; one that raises stops it.
 
         Raises:
-            CaiboError: an observer raised before the write.
+            CaiboError: an observer raised, or took until the deadline.
         """
         for observer in self.observers:
             try:
-                told = yield Ask(observer, (event,))
+                told = yield Ask(observer, (event,), seconds=self.wire.ends - clock.now())
                 _refuse_awaitable(told)
+            except LateError:
+                raise DeadlineExceededError(
+                    f"customer {event.id}: `deadline` passed while an observer had the intention; "
+                    "nothing was written",
+                    request_sent="no",
+                ) from None
+            except CaiboError:
+                raise
             except Exception as error:
-                if not isinstance(event, WriteIntended):
-                    _log.error("customer %d: an observer raised %s", event.id, type(error).__name__)
-                elif isinstance(error, CaiboError):
+                raise WriteStoppedError(
+                    f"customer {event.id}: an observer raised {type(error).__name__}; "
+                    "nothing was written"
+                ) from error
+
+    def last_word(self, event: WriteFinished | WriteFailed) -> Flow[None]:
+        """Tell every observer how it ended, whatever comes in between, and log it.
+
+        Tasks that are being cancelled wait so long all the same; what came in between
+        is raised afterwards.
+        """
+        log_write(event)
+        cut: BaseException | None = None
+        try:
+            for observer in self.observers:
+                try:
+                    told = yield Ask(observer, (event,), seconds=LEAVE_WITHIN, shielded=True)
+                    _refuse_awaitable(told)
+                except GeneratorExit:  # nobody waits for anything any more
                     raise
-                else:
-                    raise WriteStoppedError(
-                        f"customer {event.id}: an observer raised {type(error).__name__}; "
-                        "nothing was written"
-                    ) from error
-        _log_write(event)
+                except LateError:
+                    _log.error(
+                        "customer %d: an observer took longer than %g seconds to hear how it ended",
+                        *(event.id, LEAVE_WITHIN),
+                    )
+                except Exception as error:
+                    _log.error("customer %d: an observer raised %s", event.id, type(error).__name__)
+                except BaseException as error:
+                    cut = cut or error
+            if cut is not None:
+                raise cut
+        finally:
+            cut = None  # its traceback has this frame
 
 
 def _refuse_awaitable(told: object) -> None:
@@ -92,16 +135,14 @@ def _refuse_awaitable(told: object) -> None:
         raise ConfigurationError("an observer is async; use it with AsyncCaibo")
 
 
-def _log_write(event: Event) -> None:
-    match event:
-        case WriteFinished():
-            _log.info(
-                "%s of customer %d: %s; fields: %s; attempts: %d; request id: %s",
-                *(event.verb, event.id, event.outcome, ", ".join(event.fields)),
-                *(event.attempts, event.request_id),
-            )
-        case WriteFailed():
-            name = type(event.error).__name__
-            _log.info("%s of customer %d failed: %s", event.verb, event.id, name)
-        case _:
-            pass  # an intention is the observers' matter
+def log_write(event: WriteFinished | WriteFailed) -> None:
+    """Log how a write ended."""
+    if isinstance(event, WriteFinished):
+        _log.info(
+            "%s of customer %d: %s; fields: %s; attempts: %d; request id: %s",
+            *(event.verb, event.id, event.outcome, ", ".join(event.fields)),
+            *(event.attempts, event.request_id),
+        )
+    else:
+        name = type(event.error).__name__
+        _log.info("%s of customer %d failed: %s, %s", event.verb, event.id, name, event.outcome)

@@ -42,8 +42,9 @@ class Update:
             otherwise) or "already-applied" (a plan whose values the record has).
         protection: what kept other writers out since the record was read: "none"
             (nothing was written, or what was written was handed over by the caller),
-            "local-lock" (others of this process waited), "shared-lock" (and others
-            that take the same `lock=`), "if-match" (the write carried the record's
+            "local-lock" (other threads of this process waited, or other tasks of this
+            event loop; one kind does not wait for the other), "shared-lock" (and
+            others that take the same `lock=`), "if-match" (the write carried the record's
             entity tag, but there are gateways that send tags and ignore If-Match)
             or "conditional" (it did, and this client has seen a stale tag refused).
         race_window: seconds from asking for the record to the answer of the write:

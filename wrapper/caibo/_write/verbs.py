@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from caibo._errors import ConfigurationError, InvalidChangesError
+from caibo._errors import ConfigurationError, InvalidChangesError, Problem
 from caibo._record.checks import check_changes, check_document, check_expectations, check_id
 from caibo._record.compare import OnConflict
 from caibo._record.contract import field_of
@@ -15,6 +15,7 @@ from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.shape import in_two_spellings, misfit, no_record
 from caibo._wire import clock
+from caibo._wire.refusals import entity_tag
 from caibo._wire.waiting import Flow
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
@@ -22,7 +23,7 @@ from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
 from caibo._write.session import Confirm, Session, Settings
 from caibo._write.update import Update
-from caibo._write.verdict import check_expected, check_fit
+from caibo._write.verdict import check_expected, check_fit, check_stands
 from caibo._write.write import Write, write_whole
 
 Record = Customer | Mapping[str, object]
@@ -41,7 +42,7 @@ class Wanted:
 
 def get(session: Session, id: int) -> Flow[Customer]:
     reading = yield from read(session.wire, check_id(id))
-    return Customer(reading.document)
+    return Customer(reading.document, etag=reading.etag)
 
 
 def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
@@ -80,15 +81,19 @@ def apply(
     if not isinstance(plan, Plan):
         raise ConfigurationError(f"apply takes a caibo.Plan, not {type(plan).__name__}")
     settle = session.settings.settle(confirm)
-    if plan.applied:
-        return Update(customer=Customer(plan.document), changes={}, outcome="already-applied")
+    on_conflict = _on_conflict(on_conflict)
     _check_stored(plan, session.settings)
     id, ours = check_id(plan.id), plan.addressed
+    so_far = Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect)
+    if plan.applied:
+        reading = yield from read(session.wire, id)
+        check_stands(id, plan.base, ours, reading.document)
+        return so_far.unchanged(reading, "already-applied")
     write = Write(
-        Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect),
+        so_far,
         settle,
         plan.base,
-        _on_conflict(on_conflict),
+        on_conflict,
         session.settings.max_base_age,
         session.settings.learnt,
     )
@@ -140,11 +145,18 @@ def end_edit(
     edit.update = yield from write.update(reading)
 
 
-def replace(session: Session, id: int, document: Record) -> Flow[Update]:
+def replace(session: Session, id: int, document: Record, if_match: str | None) -> Flow[Update]:
     id = check_id(id)
+    if if_match is not None and (not isinstance(if_match, str) or not entity_tag(if_match)):
+        message = (
+            "is no strong entity tag, such as '\"33a64df5\"' with its quotes; "
+            "customer.etag has that of a record that was read"
+        )
+        raise InvalidChangesError([Problem("if_match", message)])
     whole = check_document(_mapping(document), what="document", validate=session.settings.validate)
     del document  # error reporters show the locals of frames
-    return (yield from write_whole(Progress(session=session, verb="replace", id=id), whole))
+    so_far = Progress(session=session, verb="replace", id=id)
+    return (yield from write_whole(so_far, whole, if_match))
 
 
 def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:

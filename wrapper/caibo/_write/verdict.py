@@ -89,7 +89,15 @@ def outcome(grades: Grades) -> Outcome:
 
 def stands(addressed: Document, found: Document) -> bool:
     """Tell whether a record has what is addressed, in whatever spelling."""
-    return all(respelt(path, at(found, path), wanted) for path, wanted in leaves(addressed, found))
+    return not _differing(addressed, found)
+
+
+def _differing(addressed: Document, found: Document) -> dict[Path, object]:
+    return {
+        path: wanted
+        for path, wanted in leaves(addressed, found)
+        if not respelt(path, at(found, path), wanted)
+    }
 
 
 def lost(error: CaiboError) -> bool:
@@ -206,6 +214,25 @@ def check_expected(id: int, found: Document, expect: Document, addressed: Docume
         raise ConflictError(
             f"customer {id} does not say what `expect` asks for: "
             f"{', '.join(conflicts)}; nothing was written. `conflicts` has the values.",
+            conflicts=conflicts,
+        )
+
+
+def check_stands(id: int, base: Document, addressed: Document, found: Document) -> None:
+    """Hold a record against a plan that was applied to it before.
+
+    Raises:
+        ConflictError: it says something else by now.
+    """
+    conflicts = {
+        label(path): (at(base, path), at(found, path), wanted)
+        for path, wanted in _differing(addressed, found).items()
+    }
+    if conflicts:
+        raise ConflictError(
+            f"customer {id}: this plan was applied before, and the record says something else "
+            f"since: {', '.join(conflicts)}; nothing was written. `conflicts` has the values; "
+            "make a new plan where it is to be written again.",
             conflicts=conflicts,
         )
 

@@ -22,6 +22,7 @@ from caibo._record.respelling import Path
 from caibo._wire.answers import Answer
 from caibo._wire.calls import Call, body, call
 from caibo._wire.exchange import Wire
+from caibo._wire.hints import page_of
 from caibo._wire.retry import retry_after, retryable
 from caibo._wire.waiting import Flow
 from caibo._write import verdict
@@ -63,7 +64,7 @@ class Write:
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
-        held = yield from self._wire.hold(self._id)
+        held = yield from self._wire.hold(self._id, self.so_far.verb)
         self.so_far.protection = "shared-lock" if held.shared else "local-lock"
         if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
             reading = yield from read(self._wire, self._id)
@@ -104,9 +105,8 @@ class Write:
             yield from so_far.tries(mine, before, after)
             so_far.protection = self._protection(reading, held)
             try:
-                written = so_far.heard((yield from self._wire.send(self._put(after, reading))))
+                written = yield from so_far.sends(self._put(after, reading))
             except CaiboError as error:
-                so_far.count(error)
                 outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(outdated, reading)
@@ -131,15 +131,12 @@ class Write:
     def _protection(self, reading: Reading, held: Protection) -> Protection:
         if reading.etag is None:
             return held
-        return "conditional" if self.learnt.honours_tags else "if-match"
+        return self.learnt.protection
 
     def _put(self, document: Document, reading: Reading) -> Call:
         made = call(replace_customer, self._id, body=body(document))
-        headers = {"If-Match": reading.etag} if reading.etag else {}
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return made._replace(
-            headers={**made.headers, **headers}, fresh_until=fresh, known=reading.document
-        )
+        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=reading.document)
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
@@ -200,7 +197,7 @@ class Write:
                 self._doubt = error
             return reading
         if fate == "untouched" and isinstance(error, ServerError):
-            error.hint = verdict.UNTOUCHED
+            error.hint = f"{page_of(error)} {verdict.UNTOUCHED}".lstrip()
             raise error
         raise so_far.unknown(error, verdict.REASONS[fate], seen=reading) from error
 
@@ -242,19 +239,20 @@ class Write:
         return self.so_far.result(outcome, sent, seen, ours, **of)
 
 
-def write_whole(so_far: Progress, document: Document) -> Flow[Update]:
-    """Write exactly this record."""
-    yield from so_far.session.wire.hold(so_far.id)
-    return (yield from so_far.watched(_replaced(so_far, document)))
+def write_whole(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
+    """Write exactly this record, where a tag is given onto the one that has it."""
+    yield from so_far.session.wire.hold(so_far.id, so_far.verb)
+    if etag is not None:
+        so_far.protection = so_far.session.settings.learnt.protection
+    return (yield from so_far.watched(_replaced(so_far, document, etag)))
 
 
-def _replaced(so_far: Progress, document: Document) -> Flow[Update]:
+def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     yield from so_far.intends(None)
-    asked = call(replace_customer, so_far.id, body=body(document))
+    asked = _if_match(call(replace_customer, so_far.id, body=body(document)), etag)
     try:
-        written = so_far.heard((yield from so_far.session.wire.send(asked)))
+        written = yield from so_far.sends(asked)
     except CaiboError as error:
-        so_far.count(error)
         if not verdict.lost(error):
             raise
         yield from so_far.session.wire.again(1, error)
@@ -286,6 +284,10 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
         raise verdict.overwritten(so_far.id, document, nothing, found, grades, answered=True)
     reason = "Read back, the record is not what was sent."
     raise so_far.unknown(error, reason, seen=back) from error
+
+
+def _if_match(write: Call, etag: str | None) -> Call:
+    return write._replace(headers={**write.headers, "If-Match": etag}) if etag else write
 
 
 def _fields_of(document: Document) -> list[Path]:
