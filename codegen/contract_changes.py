@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spec_merge import METHODS, printable
+from contract_places import METHODS
+from spec_merge import printable
 
 COMMAND = "REDOCLY"
 TIMEOUT = 120

@@ -11,6 +11,8 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
+LONGEST = 200
+
 
 class DocumentError(Exception):
     """Say in one line why a text cannot be read."""
@@ -52,7 +54,9 @@ def load(text: str) -> Any:
         raise DocumentError(f"not valid JSON: {error}") from error
     except MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise DocumentError(f"not valid YAML: {where}{_one_line(error.problem)}") from error
+        # Of a key that is there twice it shows both values, in full.
+        problem, _, _ = str(error.problem).partition(" with value ")
+        raise DocumentError(f"not valid YAML: {where}{_one_line(problem)}") from error
     except (YAMLError, ValueError) as error:
         raise DocumentError(f"not valid YAML: {_one_line(error)}") from error
     except RecursionError as error:
@@ -60,19 +64,29 @@ def load(text: str) -> Any:
 
 
 def _one_line(words: object) -> str:
-    return " ".join(str(words).split())
+    line = " ".join(str(words).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise DocumentError("not valid JSON: an object has the same key twice")
+        twice = _twice([name for name, _ in pairs])
+        raise DocumentError(f"not valid JSON: an object has the same key twice: {twice}")
     return made
+
+
+def _twice(names: list[str]) -> str:
+    return repr(next(name for name in names if names.count(name) > 1)[:LONGEST])
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(member) for key, member in value.items()}
+        made = {str(key): _plain(member) for key, member in value.items()}
+        if len(made) < len(value):  # `200` and `'200'`
+            twice = _twice([str(key) for key in value])
+            raise DocumentError(f"not valid YAML: a mapping has the same key twice: {twice}")
+        return made
     if isinstance(value, list):
         return [_plain(member) for member in value]
     return value

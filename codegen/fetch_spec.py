@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from documents import DocumentError, load
 from spec_merge import ConflictError, merge, pieces, printable, title
-from spec_sources import SourceError, parts
+from spec_sources import Part, SourceError, parts
 
 OUTPUT = Path(__file__).parents[1] / "openapi.yaml"
 
@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         found = [part for source in options.source for part in parts(source, options.timeout)]
         text = merge(found)
+        _check_end(found, options.output)
         said = list(_put(options.output, text))
     except (SourceError, ConflictError) as error:
         print(f"fetch_spec: {error}", file=sys.stderr)
@@ -49,6 +50,21 @@ def main(argv: list[str] | None = None) -> int:
     for line in said if len(said) > 1 else ():
         print(f"  {line}")
     return 0
+
+
+def _check_end(found: Iterable[Part], output: Path) -> None:
+    """Refuse a document without a page around it that is the beginning of what we have.
+
+    Nothing in YAML tells the end of a document from the place where it was cut off.
+    """
+    present = output.read_text("utf-8", "replace").rstrip() if output.exists() else ""
+    for part in found:
+        text = part.text.rstrip()
+        if not part.fenced and len(text) < len(present) and present.startswith(text):
+            raise SourceError(
+                f"{part.origin}, line {len(text.splitlines())}: ends in the middle of "
+                f"{output.name}: the document is cut off; if it is whole, put it there by hand"
+            )
 
 
 def _put(output: Path, text: str) -> Iterator[str]:

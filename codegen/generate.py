@@ -14,6 +14,7 @@ contract has changed in a way that a person must decide on, in
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
 import json
 import os
@@ -23,15 +24,16 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import alarm
 import assumptions
+from contract_check import wrong
 from documents import DocumentError, load
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_jsonpath
 from oas_patch.overlay import apply_overlay  # type: ignore[import-untyped]
 from openapi_python_client.config import ClassOverride, ConfigFile
-from openapi_spec_validator import validate
 
 PACKAGE = Path("generated", "caibo_api")
 README = "README.md"
@@ -42,8 +44,9 @@ ACTIONS = [
 ]
 ASSUMPTIONS = "assumptions.json"
 DECISION = 4
-BODY = "application/json"
 LONGEST = 60
+SHOWN = 20  # lines of what the generator says, each of which may hold a schema
+WIDEST = 200
 BANNER = (
     "# Generated from openapi.yaml and codegen/overlay.yaml by `nox -s generate`.\n"
     "# Do not edit: the next run replaces this file.\n"
@@ -181,21 +184,43 @@ def effective_contract(root: Path) -> dict[str, Any]:
         DecisionNeeded: The overlay no longer fits the contract, or says too little of it.
         GenerationError: One of the two is wrong in itself.
     """
-    contract = _load(root / "openapi.yaml")
-    decisions: list[str] = []
-    for action in _load(root / "codegen" / "overlay.yaml").get("actions", []):
+    published = _load(root / "openapi.yaml")
+    overlay = _load(root / "codegen" / "overlay.yaml")
+    if not isinstance(overlay.get(alarm.EXPECTED), dict):
+        raise GenerationError(f"overlay.yaml needs `{alarm.EXPECTED}` with `openapi` and `servers`")
+    contract = copy.deepcopy(published)
+    decisions = list(alarm.moved(published, overlay[alarm.EXPECTED]))
+    for action in overlay.get("actions", []):
         decisions += _check_action(action, contract)
-        contract = apply_overlay(contract, {"actions": [action]})
-    decisions += sound_alarm(contract)
+        contract = _apply(action, contract, published)
+    if lines := wrong(contract):
+        # What the overlay makes of a change may be wrong until somebody has decided.
+        theirs = [line for line in lines if line in wrong(published)]
+        if theirs or not decisions:
+            _refuse(theirs or lines, "openapi.yaml" if theirs else "the contract after the overlay")
+    else:
+        decisions += alarm.sound(contract)
     if decisions:
         raise DecisionNeeded("\n".join(["a decision is needed:", *decisions]))
-    try:
-        validate(contract)
-    except Exception as error:
-        raise GenerationError(
-            f"the contract after the overlay is not valid OpenAPI: {error}"
-        ) from error
     return contract
+
+
+def _refuse(lines: list[str], what: str) -> NoReturn:
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    raise GenerationError(f"{what} is not valid OpenAPI: {lines[0]}{more}")
+
+
+def _apply(
+    action: Mapping[str, Any], contract: dict[str, Any], published: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        applied: dict[str, Any] = apply_overlay(contract, {"actions": [action]})
+    except (AttributeError, KeyError, TypeError) as error:
+        if lines := wrong(published):
+            _refuse(lines, "openapi.yaml")
+        message = f"overlay action {action['target']!r} cannot be applied: {error}"
+        raise GenerationError(message) from error
+    return applied
 
 
 def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> Iterator[str]:
@@ -252,32 +277,12 @@ def _check_silence(
             f"{'the same' if theirs == own else differs}. Look at openapi.yaml, then remove that "
             "from the action in codegen/overlay.yaml or, if the vendor is wrong, name what the "
             f"action replaces in `x-replaces: {{{name}: ...}}`."
+            f"{alarm.taken_up(target, name, selected[name])}"
         )
 
 
 def _brief(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def sound_alarm(contract: Mapping[str, Any]) -> Iterator[str]:
-    """Ask about a customer field that nobody has ruled on, and about a body in two forms."""
-    for match in parse_jsonpath("$.components.schemas.Client.properties.*").find(contract):
-        if not isinstance(match.value, dict) or "readOnly" not in match.value:
-            yield (
-                f"- no ruling for {match.path}: may a caller set it, or does the gateway? "
-                "Add an action to codegen/overlay.yaml with target "
-                f"$.components.schemas.Client.properties.{match.path} and "
-                "`update: {readOnly: false}` (writable) or `{readOnly: true}` (server-owned), "
-                f"with its reason and label, and name it in {assumptions.SOURCE}."
-            )
-    for match in parse_jsonpath("$.paths.*.*.requestBody.content").find(contract):
-        if list(match.value) != [BODY]:
-            # Of several the generated client sends the last, without a word.
-            yield (
-                f"- {match.full_path} has {', '.join(match.value)}: the client sends {BODY} and "
-                "nothing else. Add an action to codegen/overlay.yaml that removes what is not "
-                f"to be sent, with its reason and label, and name it in {assumptions.SOURCE}."
-            )
 
 
 def check_config(path: Path) -> Path:
@@ -310,7 +315,8 @@ def _run_generator(source: Path, config: Path, package: Path) -> None:
         command, env={**os.environ, "PATH": path}, text=True, capture_output=True, check=False
     )
     if done.returncode:
-        raise GenerationError(f"openapi-python-client failed:\n{done.stdout}{done.stderr}")
+        said = [line[:WIDEST] for line in f"{done.stdout}{done.stderr}".splitlines() if line]
+        raise GenerationError("\n".join(["openapi-python-client failed:", *said[:SHOWN]]))
 
 
 def _load(path: Path) -> dict[str, Any]:

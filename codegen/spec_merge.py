@@ -14,12 +14,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from contract_places import METHODS
 from documents import load
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from spec_sources import Part
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 Address = tuple[str, ...]
 
 

@@ -10,23 +10,26 @@ import ipaddress
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+from contract_places import references
 from documents import DocumentError, load
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 LIMIT = 4 * 1024 * 1024
+LONGEST = 200
 REDIRECTS = 5
 HEADERS = {
     "Accept": "text/markdown, application/yaml, application/json, text/plain, */*;q=0.1",
     # What is compressed may become far more than was received.
     "Accept-Encoding": "identity",
 }
+FENCE = re.compile(r"([\s>]*)(`{3,}|~{3,})(.*)")
 SAYS_OPENAPI = re.compile(r"""(?:^|[{,])\s*["']?(?:openapi|swagger)["']?\s*:""", re.MULTILINE)
 
 
@@ -36,11 +39,12 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """An OpenAPI document as a source has it."""
+    """An OpenAPI document as a source has it; around a fenced one there is the page."""
 
     origin: str
     text: str
     document: dict[str, Any]
+    fenced: bool = True
 
 
 def parts(source: str, timeout: float) -> list[Part]:
@@ -73,27 +77,42 @@ def _find(name: str, text: str) -> Iterator[Part]:
         reason = str(error)
     else:
         if _version(document):
-            yield Part(name, text, _checked(name, document))
+            yield Part(name, text, _checked(name, document), fenced=False)
             return
     blocks = [token for token in MarkdownIt("commonmark").parse(text) if token.type == "fence"]
     if not blocks:
         raise SourceError(f"{name}: no page with a fenced block; as a document, {reason}")
-    found = [part for block in blocks for part in _in_block(name, block)]
+    lines = text.splitlines()
+    found = [part for block in blocks for part in _in_block(name, block, lines)]
     if not found:
         raise SourceError(f"{name}: no fenced block of the page is an OpenAPI document")
     yield from found
 
 
-def _in_block(name: str, block: Token) -> Iterator[Part]:
+def _in_block(name: str, block: Token, lines: Sequence[str]) -> Iterator[Part]:
     if not SAYS_OPENAPI.search(block.content):
         return
-    where = f"{name}, line {block.map[0] + 1 if block.map else 0}"
+    first, end = block.map or (0, 0)
+    where = f"{name}, line {first + 1}"
+    if not _closes(lines[first:end]):
+        raise SourceError(f"{where}: the fence that opens here never closes: the page is cut off")
     try:
         document = load(block.content)
     except DocumentError as error:
         raise SourceError(f"{where}: {error}") from error
     if _version(document):
         yield Part(where, block.content, _checked(where, document))
+
+
+def _closes(lines: Sequence[str]) -> bool:
+    """Tell whether a block's last line ends it; a parser takes the end of the page for that, too.
+
+    A fence within the contract, as in a description, stands further to the right.
+    """
+    opens, last = FENCE.match(lines[0]), FENCE.match(lines[-1])
+    if opens is None or last is None or len(lines) == 1 or last[3].strip():
+        return False
+    return last[2].startswith(opens[2]) and len(last[1]) <= len(opens[1]) + 3
 
 
 def _version(document: Any) -> Any:
@@ -113,11 +132,15 @@ def _checked(where: str, document: dict[str, Any]) -> dict[str, Any]:
         raise SourceError(f"{where}: not OpenAPI: `paths` must map paths to their operations")
     if not paths:
         raise SourceError(f"{where}: there is no path in it")
+    servers = document.get("servers")
+    if not servers or not isinstance(servers, list) or not all(map(_has_url, servers)):
+        raise SourceError(f"{where}: `servers` must list at least one server with its `url`")
     if not _maps(components):
         raise SourceError(f"{where}: not OpenAPI: `components` must map kinds to named parts")
-    for reference in _references(document):
+    for place, reference in references(document):
         if not reference.startswith("#/"):
-            raise SourceError(f"{where}: $ref leads out of the document: {reference[:200]!r}")
+            out = f"$ref leads out of the document: {reference[:LONGEST]!r}"
+            raise SourceError(f"{where}, {place}: {out}")
     try:
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
@@ -129,14 +152,8 @@ def _maps(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(member, dict) for member in value.values())
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        value = list(value.values())
-    if isinstance(value, list):
-        for member in value:
-            yield from _references(member)
+def _has_url(server: Any) -> bool:
+    return isinstance(server, dict) and isinstance(server.get("url"), str) and bool(server["url"])
 
 
 def _read(source: str) -> tuple[str, bytes]:

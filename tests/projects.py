@@ -36,6 +36,14 @@ def copy(root: Path) -> None:
     commit(root)
 
 
+def copy_contract(root: Path) -> None:
+    """Copy what the generation reads, and what it made."""
+    for name in ("openapi.yaml", "README.md"):
+        shutil.copy(ROOT / name, root)
+    for folder in ("codegen", "generated/caibo_api"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 def replace(path: Path, old: str, new: str) -> None:
     """Replace text that must be there."""
     text = path.read_text("utf-8")

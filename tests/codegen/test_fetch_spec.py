@@ -377,6 +377,9 @@ def test_a_broken_file_can_be_replaced(
         (page(PUBLISHED.replace("20\n", "!!binary aGk=\n")), "a value that JSON has not: Object"),
         (json.dumps(load(READ)).replace("201", "\\ud800"), "a value that JSON has not: 'utf-8'"),
         (page("openapi: 3.0.4\nx: !!python/name:os.system\n"), "could not determine a constructor"),
+        (page("openapi: 3.0.4\n200: a\n'200': b\n"), "has the same key twice: '200'"),
+        (page(PUBLISHED.replace("servers:", "x-servers:")), "`servers` must list"),
+        (page(PUBLISHED.replace("  - url: https:", "  - uri: https:")), "`servers` must list"),
     ],
 )
 def test_what_is_no_contract_is_refused(
@@ -388,6 +391,72 @@ def test_what_is_no_contract_is_refused(
     assert why in said
     assert "page.md" in said
     assert said.count("\n") == 1
+
+
+def test_a_key_that_is_there_twice_shows_neither_value(
+    folder: Path, put: Put, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The values may be half of the contract."""
+    twice = PUBLISHED + PUBLISHED[PUBLISHED.index("components:") :]
+
+    said = refused(folder, capsys, put("page.md", page(twice)))
+
+    assert 'found duplicate key "components"' in said
+    assert "maxLength" not in said
+
+
+FENCES = ["```", "````", "~~~"]
+
+
+@pytest.mark.parametrize("fence", FENCES)
+@pytest.mark.parametrize("lines", [*range(1, PUBLISHED.count("\n"), 12), PUBLISHED.count("\n")])
+def test_a_page_that_is_cut_off_is_refused(
+    folder: Path, put: Put, fence: str, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever the cut falls, as long as the fence is open there; some rests are valid."""
+    text = page(PUBLISHED, fence)
+    start = text.index(PUBLISHED)
+    kept = text[:start] + "".join(PUBLISHED.splitlines(keepends=True)[:lines])
+
+    said = refused(folder, capsys, put("page.md", kept))
+
+    assert "page.md, line 18: the fence that opens here never closes" in said
+
+
+@pytest.mark.parametrize("fence", FENCES)
+@pytest.mark.parametrize("end", ["", "\n", "  \n", "\n\n## More\n", "`\n"])
+def test_a_fence_may_close_in_any_way_that_markdown_knows(
+    folder: Path, put: Put, fence: str, end: str
+) -> None:
+    """With white space after it, with more signs than it opened with, with text below."""
+    longer = end.replace("`", fence[0])
+
+    assert run(folder, put("page.md", page(PUBLISHED, fence) + longer)) == 0
+
+    assert made(folder) == PUBLISHED
+
+
+def test_a_fence_in_a_description_closes_nothing(
+    folder: Path, put: Put, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands further to the right; a page that is cut off there is cut off."""
+    text = READ.replace('"Read"', "|\n        ```json\n        {}\n        ```")
+    whole = page(text, "```")
+    cut = whole[: whole.index("        ```\n", whole.index("json\n        {}")) + 12]
+
+    assert "never closes" in refused(folder, capsys, put("page.md", cut))
+
+
+@pytest.mark.parametrize("lines", [1, 3, 9, 11, 15])
+def test_a_document_that_is_cut_off_is_refused(
+    folder: Path, put: Put, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a page around it, it is told by what we have: its rest is missing, and no more."""
+    kept = PUBLISHED.rstrip().splitlines()[:-lines]
+
+    said = refused(folder, capsys, put("api.yaml", "\n".join(kept)))
+
+    assert f"api.yaml, line {len(kept)}: ends in the middle of openapi.yaml" in said
 
 
 def test_what_is_not_utf_8_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,37 +7,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import generate
 import pytest
+from projects import ROOT, Edit, copy_contract
 
-ROOT = Path(__file__).parents[2]
-Edit = Callable[[str, str, str], None]
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what the generator reads and of what it made."""
-    for name in ("openapi.yaml", "README.md"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "codegen", tmp_path / "codegen")
-    shutil.copytree(ROOT / generate.PACKAGE, tmp_path / generate.PACKAGE)
+    copy_contract(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def edit(project: Path) -> Edit:
-    """Replace text that must be there in one of the project's files."""
-
-    def replace(name: str, old: str, new: str) -> None:
-        path = project / name
-        text = path.read_text("utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new, 1), "utf-8")
-
-    return replace
 
 
 def run(project: Path, mode: str = "write") -> int:
@@ -272,7 +255,7 @@ def ask(project: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert run(project) == generate.DECISION == 4
 
     assert made(project) == before
-    heading, *decisions = capsys.readouterr().err.splitlines()
+    heading, *decisions = capsys.readouterr().err.split("\n- ")
     assert heading == "generate: a decision is needed:"
     return decisions
 
@@ -417,6 +400,8 @@ def test_a_path_that_the_vendor_renames_is_asked(
     decisions = ask(project, capsys)
 
     assert sum("selects nothing" in decision for decision in decisions) == 6
+    assert sum("the facade calls" in decision for decision in decisions) == 2
+    assert "no ruling for PUT /clients/{id}" in decisions[-2]
     assert "application/json-patch+json, application/json, text/json" in decisions[-1]
 
 
@@ -560,15 +545,10 @@ def test_what_the_generator_only_warns_of_is_an_error(
     project: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An endpoint that the generator would drop with a warning stops the run."""
-    edit(
-        "codegen/overlay.yaml",
-        "                application/json:\n"
-        "                  schema:\n"
-        "                    $ref: '#/components/schemas/IssuedToken'",
-        "                application/xml:\n"
-        "                  schema:\n"
-        "                    $ref: '#/components/schemas/IssuedToken'",
+    schema = (
+        "                schema:\n                  $ref: '#/components/schemas/LoginRequest'\n"
     )
+    edit("codegen/overlay.yaml", schema, "                x-lost: true\n")
     before = made(project)
 
     assert run(project) == 1
@@ -588,6 +568,53 @@ def test_a_result_that_is_no_openapi_is_an_error(
     assert run(project) == 1
 
     assert "not valid OpenAPI" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "    ProblemDetails:\n",
+            "    Problem:\n",
+            "responses['400'].content['application/json'].schema: $ref leads nowhere: ",
+        ),
+        (
+            "          maxLength: 20\n          minLength: 0\n          type: string\n",
+            "          maxLength: 20\n          minLength: 0\n          type: [string, 'null']\n",
+            "$.components.schemas.Client.properties.phone.type: ['string', 'null'] is not of type",
+        ),
+        ("          description: Not Found\n", "", "['404']: 'description' is a required property"),
+        ("        - name: id\n", "        - name: no\n", "Path parameter 'id' for 'put' operation"),
+    ],
+)
+@pytest.mark.parametrize("asks", ["", "        vat:\n          type: string\n"])
+def test_a_contract_that_is_broken_asks_for_no_decision(
+    project: Path, edit: Edit, old: str, new: str, said: str, asks: str, capsys: Capture
+) -> None:
+    """One line names the place, whatever else there would be to decide; it shows no contract."""
+    edit("openapi.yaml", old, new)
+    edit("openapi.yaml", "        memberId:\n", f"{asks}        memberId:\n")
+    before = made(project)
+
+    assert run(project) == 1
+
+    line = capsys.readouterr().err
+    assert line.startswith("generate: openapi.yaml is not valid OpenAPI: $")
+    assert said in line
+    assert line.count("\n") == 1
+    assert len(line) < 400
+    assert made(project) == before
+
+
+def test_an_overlay_that_makes_it_invalid_is_told_apart(
+    project: Path, edit: Edit, capsys: Capture
+) -> None:
+    """The vendor is not blamed for what we have written."""
+    edit("codegen/overlay.yaml", "          type: apiKey", "          type: apikey")
+
+    assert run(project) == 1
+
+    assert "the contract after the overlay is not valid OpenAPI: $" in capsys.readouterr().err
 
 
 def test_a_file_without_a_mapping_is_an_error(

@@ -1,0 +1,440 @@
+"""What the vendor documents next is asked for, with the very lines that rule on it.
+
+Each test lets the vendor publish something, checks that the generation asks, writes
+what it says into the overlay, and looks what is generated then.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import alarm
+import generate
+import pytest
+from documents import load
+from projects import ROOT, Edit, copy_contract
+
+Capture = pytest.CaptureFixture[str]
+PATH = "  /customers/{id}:\n"
+ID = "{name: id, in: path, required: true, schema: {type: integer, format: int64}}"
+CLIENT = "{schema: {$ref: '#/components/schemas/Client'}}"
+OK = f"{{'200': {{description: OK, content: {{application/json: {CLIENT}}}}}}}"
+PATCH = (
+    f"    patch:\n      parameters: [{ID}]\n"
+    f"      requestBody: {{content: {{application/merge-patch+json: {CLIENT}}}}}\n"
+    f"      responses: {OK}\n"
+)
+DELETE = (
+    f"    delete:\n      parameters: [{ID}]\n      responses: {{'204': {{description: Gone}}}}\n"
+)
+READ = (
+    f"    get:\n      tags: [Clients]\n      operationId: getClient\n      parameters: [{ID}]\n"
+    "      responses:\n        '200':\n          description: OK\n          content:\n"
+    f"            text/plain: {CLIENT}\n            application/json: {CLIENT}\n"
+    f"            text/json: {CLIENT}\n"
+)
+CREATE = (
+    f"  /customers:\n    post:\n      requestBody:\n        content:\n"
+    f"          application/json-patch+json: {CLIENT}\n          application/json: {CLIENT}\n"
+    f"          application/*+json: {CLIENT}\n      responses: {OK}\n"
+)
+LIST = (
+    "  /customers:\n    get:\n"
+    "      parameters: [{name: page, in: query, schema: {type: integer}}]\n"
+    "      responses:\n        '200':\n          description: OK\n          content:\n"
+    f"            text/plain: {CLIENT}\n"
+    "            application/json: {schema: {type: array, items: {$ref: "
+    "'#/components/schemas/Client'}}}\n"
+)
+TARGET = "codegen/overlay.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the generator reads and of what it made."""
+    copy_contract(tmp_path)
+    return tmp_path
+
+
+def run(project: Path) -> int:
+    return generate.main(["write", "--root", str(project)])
+
+
+def made(project: Path, name: str) -> str:
+    return (project / generate.PACKAGE / name).read_text()
+
+
+def packaged(project: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(made(project, "openapi.json"))
+    return document
+
+
+def ask(project: Path, capsys: Capture) -> list[str]:
+    """Generate where that needs decisions, and give them."""
+    assert run(project) == generate.DECISION
+
+    heading, *decisions = capsys.readouterr().err.split("\n- ")
+    assert heading == "generate: a decision is needed:"
+    return decisions
+
+
+def rule(project: Path, *decisions: str, choice: int = 0) -> None:
+    """Write the lines that decisions ask for, as somebody would who pastes them.
+
+    Where a decision offers some, parted by "or", the `choice` is taken.
+    """
+    for decision in decisions:
+        actions, _, entries = decision.partition(f"and to {alarm.ASSUMPTIONS}")
+        offered = actions.split("\n  or\n")
+        _paste(project / TARGET, offered[min(choice, len(offered) - 1)])
+        _paste(project / alarm.ASSUMPTIONS, entries, dent="")
+
+
+def _paste(path: Path, said: str, dent: str = "  ") -> None:
+    for line in re.findall(r"^    (- .*)$", said, re.MULTILINE):
+        text = path.read_text()
+        words = {"label": "assumption", "description": "a test", "says": "a test"}
+        filled = line.replace('id: "…"', f"id: test-{len(text)}")
+        for name, value in words.items():
+            filled = filled.replace(f'{name}: "…"', f"{name}: {value}")
+        path.write_text(f"{text}{dent}{filled}\n")
+
+
+def withdraw_read(project: Path) -> None:
+    """Take our guess at `GET /customers/{id}` out, as the vendor has published its own."""
+    path = project / TARGET
+    text = path.read_text()
+    start = text.index("  - target: $.paths['/customers/{id}']\n")
+    path.write_text(text[:start] + text[text.index("  - target: $.paths\n") :])
+    entries = project / alarm.ASSUMPTIONS
+    text = entries.read_text()
+    start = text.index("- id: read-exists\n")
+    entries.write_text(text[:start] + text[text.index("- id: server-owned\n") :])
+
+
+@pytest.mark.parametrize(
+    ("published", "title", "module", "sends"),
+    [
+        (PATH + PATCH, "PATCH /customers/{id}", "patch_customer", "application/merge-patch+json"),
+        (PATH + DELETE, "DELETE /customers/{id}", "delete_customer", None),
+        (CREATE + PATH, "POST /customers", "create_customer", "application/json"),
+        (LIST + PATH, "GET /customers", "list_customers", None),
+    ],
+)
+def test_a_new_operation_is_ruled_on_with_the_lines_that_are_said(
+    project: Path,
+    edit: Edit,
+    capsys: Capture,
+    published: str,
+    title: str,
+    module: str,
+    sends: str | None,
+) -> None:
+    """Pasted with a reason, they are all that it needs to be called through `client.api`."""
+    edit("openapi.yaml", PATH, published)
+
+    decisions = ask(project, capsys)
+    rule(project, *decisions)
+
+    assert f"no ruling for {title}: is it to be called through `client.api`" in decisions[0]
+    assert run(project) == 0
+    code = made(project, f"api/customers/{module}.py")
+    assert re.findall(r'"Content-Type"\] = "(.*)"', code) == ([sends] if sends else [])
+    assert "response.text" not in code
+
+
+@pytest.mark.parametrize("published", [PATH + PATCH, PATH + DELETE])
+def test_a_new_operation_may_be_left_out(
+    project: Path, edit: Edit, capsys: Capture, published: str
+) -> None:
+    """Then nothing of it is generated."""
+    edit("openapi.yaml", PATH, published)
+    before = generate.files(project / generate.PACKAGE)
+
+    [decision] = ask(project, capsys)
+    rule(project, decision, choice=1)
+
+    assert run(project) == 0
+    after = generate.files(project / generate.PACKAGE)
+    assert after.keys() == before.keys()
+    assert after["openapi.json"] == before["openapi.json"]
+
+
+def test_a_read_that_the_vendor_documents_gets_the_name_that_the_facade_calls(
+    project: Path, edit: Edit, capsys: Capture
+) -> None:
+    """Otherwise hardly a test would get past its import."""
+    edit("openapi.yaml", PATH, PATH + READ)
+
+    [first] = ask(project, capsys)
+    assert "adds get, which the contract now says itself" in first
+    assert "operationId: get_customer" in first
+    withdraw_read(project)
+    rule(project, first)
+    [answers] = ask(project, capsys)
+    rule(project, answers)
+
+    assert "has text/plain, application/json, text/json: the generated client reads" in answers
+    assert run(project) == 0
+    assert "response.text" not in made(project, "api/customers/get_customer.py")
+    assert packaged(project)["paths"]["/customers/{id}"]["get"]["tags"] == ["Customers"]
+
+
+def test_a_read_without_the_name_is_asked_for(project: Path, edit: Edit, capsys: Capture) -> None:
+    """Also when our guess was taken out before anybody looked at the name."""
+    edit("openapi.yaml", PATH, PATH + READ)
+    withdraw_read(project)
+
+    decisions = ask(project, capsys)
+    rule(project, *decisions)
+
+    assert "GET /customers/{id} has not the names by which the facade calls it" in decisions[0]
+    assert run(project) == 0
+
+
+def test_a_read_that_is_gone_is_asked_for(project: Path, capsys: Capture) -> None:
+    """The facade imports it by name."""
+    withdraw_read(project)
+
+    [decision] = ask(project, capsys)
+
+    assert "the facade calls GET /customers/{id}, and the contract has no such" in decision
+
+
+def test_the_operations_of_the_facade_are_those_that_it_imports() -> None:
+    """Under the names that the table has for them."""
+    imported = {
+        (node.module.removeprefix("caibo_api.api."), name.name)
+        for path in (ROOT / "wrapper" / "caibo").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("caibo_api.api.")
+        for name in node.names
+        if node.module
+    }
+
+    assert imported == {(tag.lower(), id) for tag, id in alarm.FACADE.values()}
+
+
+def test_a_body_that_cannot_be_sent_leaves_the_operation_out(
+    project: Path, edit: Edit, capsys: Capture
+) -> None:
+    """Of media types that the generator does not know, removing one leads nowhere."""
+    body = f"requestBody: {{content: {{application/xml: {CLIENT}}}}}"
+    create = f"  /customers:\n    post:\n      {body}\n      responses: {OK}\n"
+    edit("openapi.yaml", PATH, create + PATH)
+
+    decisions = ask(project, capsys)
+    rule(project, decisions[-1])
+
+    assert "the client can send none of them" in decisions[-1]
+    assert run(project) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [
+        ("{text/plain: {schema: {type: string}}}", False),
+        ("{application/octet-stream: {schema: {type: string, format: binary}}}", False),
+        ("{application/problem+json: {schema: {type: object}}}", False),
+        (f"{{text/plain: {CLIENT}}}", True),
+        (f"{{application/xml: {CLIENT}}}", True),
+        (f"{{text/plain: {CLIENT}, application/json: {CLIENT}}}", True),
+        (f"{{application/json: {CLIENT}, text/json: {CLIENT}}}", True),
+    ],
+)
+def test_an_answer_that_the_generator_would_misread_is_asked(
+    project: Path, edit: Edit, capsys: Capture, content: str, asked: bool
+) -> None:
+    """It takes the first media type that it knows, text for a model included."""
+    edit(
+        "openapi.yaml",
+        "          description: OK\n",
+        f"          description: OK\n          content: {content}\n",
+    )
+
+    if asked:
+        [decision] = ask(project, capsys)
+        assert "put.responses['200'].content has " in decision
+        rule(project, decision)
+
+    assert run(project) == 0
+    assert "response.text)" not in made(project, "api/customers/replace_customer.py")
+
+
+def test_bodies_and_answers_behind_a_reference_are_looked_at(
+    project: Path, edit: Edit, capsys: Capture
+) -> None:
+    """The lines name the place where they are, not the one that refers to it."""
+    edit(
+        "openapi.yaml",
+        "components:\n",
+        "components:\n  responses:\n    Found:\n      description: OK\n"
+        f"      content: {{text/plain: {CLIENT}, application/json: {CLIENT}}}\n"
+        "  requestBodies:\n    Sent:\n"
+        f"      content: {{application/json: {CLIENT}, text/json: {CLIENT}}}\n",
+    )
+    edit(
+        "openapi.yaml",
+        PATH,
+        "  /customers:\n    post:\n"
+        "      requestBody: {$ref: '#/components/requestBodies/Sent'}\n"
+        "      responses: {'200': {$ref: '#/components/responses/Found'}}\n" + PATH,
+    )
+
+    decisions = ask(project, capsys)
+    rule(project, *decisions)
+
+    assert "$.components.requestBodies.Sent.content['text/json']" in decisions[1]
+    assert "$.components.responses.Found.content['text/plain']" in decisions[2]
+    assert run(project) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("openapi: 3.0.4", "openapi: 3.0.5", 'the contract is OpenAPI "3.0.5"'),
+        (
+            "apay.caibo",
+            "apay2.caibo",
+            'the contract has the servers ["https://apay2.caibo.digital"]',
+        ),
+        (
+            "servers:\n",
+            "servers:\n  - url: https://other.example\n",
+            'has the servers ["https://other.example", "https://apay.caibo.digital"]',
+        ),
+    ],
+)
+def test_another_version_and_other_servers_are_decisions(
+    project: Path, edit: Edit, capsys: Capture, old: str, new: str, said: str
+) -> None:
+    """The first server is where credentials go; the lines to write are said here, too."""
+    edit("openapi.yaml", old, new)
+
+    [decision] = ask(project, capsys)
+    assert said in decision
+    name, _, value = decision.splitlines()[-1].strip().partition(": ")
+    overlay = project / TARGET
+    known = load(overlay.read_text())[alarm.EXPECTED][name]
+    written = f"openapi: {known}" if name == "openapi" else f"servers:\n    - {known[0]}"
+    edit(TARGET, written, f"{name}: {value}")
+
+    assert run(project) == 0
+
+
+def test_a_server_that_is_only_described_otherwise_is_none(project: Path, edit: Edit) -> None:
+    """Words around an address are no change of it."""
+    edit("openapi.yaml", "Caibo APay server", "The server of Caibo")
+
+    assert run(project) == 0
+
+
+@pytest.mark.parametrize("old", ["    put:\n", PATH])
+def test_a_server_of_an_operation_is_asked(
+    project: Path, edit: Edit, capsys: Capture, old: str
+) -> None:
+    """The generated client sends everything to one address."""
+    indent = "      " if "put" in old else "    "
+    edit("openapi.yaml", old, f"{old}{indent}servers: [{{url: 'https://other.example'}}]\n")
+
+    [decision] = ask(project, capsys)
+    rule(project, decision)
+
+    assert "names other servers" in decision
+    assert run(project) == 0
+
+
+def test_an_overlay_says_what_it_was_written_for(
+    project: Path, edit: Edit, capsys: Capture
+) -> None:
+    """Without that, any version and any server would pass."""
+    edit(TARGET, "x-expects:", "x-expected:")
+
+    assert run(project) == 1
+
+    assert "needs `x-expects`" in capsys.readouterr().err
+
+
+# OpenAPI 3.1
+
+
+def move_to_3_1(project: Path) -> None:
+    """Write the vendor's contract as one of OpenAPI 3.1 that says the same, and more."""
+    path = project / "openapi.yaml"
+    text = path.read_text().replace("openapi: 3.0.4", "openapi: 3.1.0")
+    text = re.sub(
+        r"type: (\w+)\n((?: +format: \S+\n)?) +nullable: true\n", r"type: [\1, 'null']\n\2", text
+    )
+    assert "nullable" not in text
+    path.write_text(
+        text.replace("        phone:\n", "        phone:\n          examples: ['+4930', null]\n")
+    )
+
+
+def test_openapi_3_1_is_taken_up(project: Path, edit: Edit, capsys: Capture) -> None:
+    """What the overlay adds in the words of 3.0 is asked for, each with its words of 3.1."""
+    move_to_3_1(project)
+
+    version, *nulls = ask(project, capsys)
+    edit(TARGET, "openapi: 3.0.4", "openapi: 3.1.0")
+    overlay = (project / TARGET).read_text()
+    for name, kind in [("ownerId", "integer"), ("createDate", "string")]:
+        head, target, rest = overlay.partition(f"properties.{name}\n")
+        replaces = f"    x-replaces: {{type: {kind}}}\n    update:"
+        rest = rest.replace("    update:", replaces, 1)
+        rest = rest.replace("nullable: true", f'type: [{kind}, "null"]', 1)
+        overlay = head + target + rest
+    overlay = re.sub(
+        r"type: string\n((?: +format: date-time\n)?) +nullable: true\n",
+        r'type: [string, "null"]\n\1',
+        overlay,
+    )
+    (project / TARGET).write_text(overlay)
+
+    assert '"3.1.0", and x-expects' in version
+    assert [re.findall(r"(\w+) has `nullable`", said)[0] for said in nulls] == [
+        "ownerId",
+        "createDate",
+        "accessToken",
+        "expireDate",
+    ]
+    assert 'update: {type: [integer, "null"]}' in nulls[0]
+    assert "x-replaces: {type: integer}" in nulls[0]
+    assert run(project) == 0
+    fields = packaged(project)["components"]["schemas"]["Client"]["properties"]
+    assert fields["ownerId"]["type"] == ["integer", "null"]
+    assert fields["phone"]["examples"] == ["+4930", None]
+
+
+def test_the_models_of_3_1_are_those_of_3_0(project: Path, edit: Edit, capsys: Capture) -> None:
+    """The vendor's move to another version of OpenAPI changes no generated type."""
+    before = made(project, "models/customer.py")
+    test_openapi_3_1_is_taken_up(project, edit, capsys)
+
+    assert made(project, "models/customer.py") == before
+
+
+def test_a_definition_within_a_schema_is_found(project: Path, edit: Edit, capsys: Capture) -> None:
+    """`$defs` are named by references as components are."""
+    move_to_3_1(project)
+    edit(
+        "openapi.yaml",
+        "      additionalProperties: false\n",
+        (
+            "      $defs:\n        Tier: {type: string, enum: [gold, silver]}\n"
+            "      additionalProperties: false\n"
+        ),
+    )
+    edit(
+        "openapi.yaml",
+        "        phone:\n",
+        ("        tier: {$ref: '#/components/schemas/Client/$defs/Tier'}\n        phone:\n"),
+    )
+
+    decisions = ask(project, capsys)
+
+    assert any("no ruling for tier" in decision for decision in decisions)
