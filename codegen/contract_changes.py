@@ -2,12 +2,18 @@
 
 Redocly's `diff` compares and judges; https://redocly.com/docs/cli/commands/diff.
 It is experimental, so its version is pinned in `noxfile.py`.  Of its verdicts
-we correct two, because we know more than a contract says:
+we correct some, because we know more than a contract says:
 
 - `readOnly` is no remark to us.  It decides whether `update(...)` takes a
-  field, so to lose that is breaking.
+  field, so to lose that is breaking; so is `writeOnly`, which takes it from who reads.
 - A limit that is widened does not break who reads, as no limit is held against
   what the gateway sends.
+- Calls go to the first server, and the generated code is named by the first tag and
+  by the parameters of a path.
+- A type that is another one, or that an answer has no more, is another one in Python.
+
+`nullable: true` of OpenAPI 3.0 and `type: [..., "null"]` of 3.1 are the same to it
+and to us; where it finds no difference in them, none is listed.
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ GROUPS = {"major": "Breaking", "minor": "Added or widened", "patch": "Other"}
 UPPER = {"maxLength", "maximum", "maxItems", "maxProperties"}
 LOWER = {"minLength", "minimum", "minItems", "minProperties"}
 LIMITS = UPPER | LOWER | {"pattern", "multipleOf", "uniqueItems"}
+KINDS = {"added": "new", "removed": "removed"}
 LONGEST = 300
 QUIET = {
     "REDOCLY_TELEMETRY": "off",
@@ -67,7 +74,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     Raises:
         DiffError: Redocly is not there, or cannot compare the two.
     """
-    changes = {_change(found) for found in _redocly(old, new)}
+    changes = {change for found in _redocly(old, new) for change in _changes(found)}
     ranks = list(GROUPS)
     return sorted(
         changes, key=lambda change: (ranks.index(change.impact), change.where, change.what)
@@ -108,22 +115,75 @@ def _redocly(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, A
     return changes
 
 
-def _change(found: Mapping[str, Any]) -> Change:
+def _changes(found: Mapping[str, Any]) -> Iterator[Change]:
+    """Give the changes as people name them, which may be several or none."""
+    if _says_the_same(found):
+        return
     # What is gone is shown where it was; its place in the revision is the parent's.
     after = found.get("revision") or {}
     pointer = (after if "value" in after else found.get("base", after))["pointer"]
     messages = "; ".join(verdict["message"] for verdict in found["verdicts"])
-    return Change(_impact(found), _short(_where(pointer)), _short(messages or _words(found)))
+    what = _short(messages or _words(found))
+    steps = [_unescaped(step) for step in pointer.split("/")[1:]]
+    if found["kind"] in KINDS and steps[:1] == ["paths"] and len(steps) in {2, 3}:
+        item = _item(found, steps)
+        if methods := [method for method in METHODS if method in item]:
+            for method in methods:
+                where = f"{method.upper()} {steps[1]}"
+                yield Change(_impact(found, steps), _short(where), KINDS[found["kind"]])
+            return
+    yield Change(_impact(found, steps), _short(_where(steps)), what)
 
 
-def _impact(found: Mapping[str, Any]) -> str:
+def _item(found: Mapping[str, Any], steps: Sequence[str]) -> Mapping[str, Any]:
+    """Give the operations that came or went, a path with all of its own."""
+    before, after = _sides(found)
+    value = after if found["kind"] == "added" else before
+    if steps[2:]:
+        return {steps[2]: value}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _says_the_same(found: Mapping[str, Any]) -> bool:
+    """Tell whether only the words for null, or the order of types, are others."""
+    if found["verdicts"] or found.get("property") not in {"nullable", "type"}:
+        return False
+    return found["property"] == "nullable" or _types(found) == (set(), set())
+
+
+def _types(found: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """Give which types went and which came, null aside."""
+    before, after = (
+        set(side if isinstance(side, list) else [side]) - {"null", None} for side in _sides(found)
+    )
+    return before - after, after - before
+
+
+def _impact(found: Mapping[str, Any], steps: Sequence[str]) -> str:
     before, after = _sides(found)
     name = found.get("property")
-    if name == "readOnly":
+    if name in {"readOnly", "writeOnly"}:
         return "major" if after and not before else "minor"
     if name in LIMITS and _is_wider(name, before, after):
         return "minor"
+    if _renames(found, steps) or name == "type":
+        return "major"
     return str(found["impact"])
+
+
+def _renames(found: Mapping[str, Any], steps: Sequence[str]) -> bool:
+    """Tell whether calls go elsewhere, or generated code has another name or type."""
+    before, after = _sides(found)
+    match found.get("property"):
+        case "key":
+            return True
+        case "tags":
+            return list(before or [])[:1] != list(after or [])[:1]
+        case None:
+            first = list(steps) == ["servers", "0"]
+            answer = "responses" in steps and steps[-1] == "schema"
+            return first or (answer and found["kind"] == "removed")
+    return False
 
 
 def _is_wider(name: str, before: Any, after: Any) -> bool:
@@ -146,9 +206,8 @@ def _words(found: Mapping[str, Any]) -> str:
     return f"{found['property']}: {before} → {after}"
 
 
-def _where(pointer: str) -> str:
-    """Turn a JSON pointer into `PUT /customers/{id} responses 404` or `Client.phone`."""
-    names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]
+def _where(names: Sequence[str]) -> str:
+    """Turn the steps of a JSON pointer into `PUT /customers/{id} responses` or `Client.phone`."""
     if names[:1] == ["paths"] and len(names) > 1:
         if names[2:] and names[2] in METHODS:
             return " ".join([names[2].upper(), names[1], *names[3:]])
@@ -156,6 +215,10 @@ def _where(pointer: str) -> str:
     if names[:2] == ["components", "schemas"]:
         return ".".join(name for name in names[2:] if name != "properties")
     return ".".join(names)
+
+
+def _unescaped(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def _short(text: str) -> str:

@@ -58,6 +58,21 @@ def rename_field(contract: Document) -> None:
     fields["mobile"] = fields.pop("phone")
 
 
+def replace_field(contract: Document, name: str, schema: Document) -> Document:
+    said: Document = client(contract)["properties"]
+    said[name] = {**schema, "readOnly": said[name]["readOnly"]}
+    return said
+
+
+def move_to_3_1(contract: Document) -> None:
+    """Say the same in the words of OpenAPI 3.1."""
+    contract["openapi"] = "3.1.0"
+    for schema in contract["components"]["schemas"].values():
+        for member in schema["properties"].values():
+            if member.pop("nullable", False):
+                member["type"] = [member["type"], "null"]
+
+
 def other_media_type(contract: Document) -> None:
     content = operation(contract)["requestBody"]["content"]
     content["application/xml"] = content.pop("application/json")
@@ -114,6 +129,29 @@ BREAKING: dict[str, Edit] = {
     "another schema in the body": lambda c: operation(c)["requestBody"]["content"][
         "application/json"
     ].update(schema={"$ref": "#/components/schemas/ProblemDetails"}),
+    "property became write-only": lambda c: field(c, "phone").update(writeOnly=True),
+    "a number became an integer": lambda c: field(c, "totalDeposits").update(type="integer"),
+    "calls go to another server": lambda c: c["servers"].insert(0, {"url": "https://a.example"}),
+    "answer without its schema": lambda c: operation(c, "get")["responses"]["200"]["content"][
+        "application/json"
+    ].pop("schema"),
+    "another module": lambda c: operation(c).update(tags=["Clients"]),
+    "parameter of the path renamed": lambda c: c["paths"].update(
+        {"/customers/{customer}": c["paths"].pop(PATH)}
+    ),
+    "string became a reference": lambda c: replace_field(
+        c, "address", {"$ref": "#/components/schemas/ProblemDetails"}
+    ),
+    "string became one of two": lambda c: replace_field(
+        c, "address", {"oneOf": [{"type": "string"}, {"type": "object"}], "nullable": True}
+    ),
+    "string became an enum elsewhere": lambda c: (
+        c["components"]["schemas"].update(Tier={"type": "string", "enum": ["a"]})
+        or replace_field(c, "phone", {"allOf": [{"$ref": "#/components/schemas/Tier"}]})
+    ),
+    "type of the items": lambda c: replace_field(
+        c, "phone", {"type": "array", "items": {"type": "string"}}
+    ),
 }
 COMPATIBLE: dict[str, Edit] = {
     "new optional property": lambda c: add_field(c, required=False),
@@ -143,6 +181,9 @@ COMPATIBLE: dict[str, Edit] = {
     "deprecated": lambda c: operation(c).update(deprecated=True),
     "version of the API": lambda c: c["info"].update(version="v1.1"),
     "extension": lambda c: field(c, "name").update({"x-order": 1}),
+    "one more server": lambda c: c["servers"].append({"url": "https://a.example"}),
+    "one more tag": lambda c: operation(c)["tags"].append("Clients"),
+    "another version of OpenAPI": move_to_3_1,
 }
 SAME: dict[str, Edit] = {
     "nothing": lambda _: None,
@@ -284,7 +325,53 @@ def test_an_enum_that_loses_a_value_breaks(
     assert spec_diff.main([str(file) for file in files]) == 3
 
 
+@pytest.mark.usefixtures("redocly")
+@pytest.mark.parametrize(
+    ("name", "kind", "status"), [("phone", "string", 3), ("name", ["string", "null"], 3)]
+)
+def test_null_is_judged_in_openapi_3_1_too(
+    tmp_path: Path, name: str, kind: object, status: int
+) -> None:
+    """A field that may be null no more, or may be null now, breaks callers in either version."""
+    before, after = copy.deepcopy(TODAY), copy.deepcopy(TODAY)
+    move_to_3_1(before)
+    move_to_3_1(after)
+    field(after, name)["type"] = kind
+    files = [tmp_path / "before.json", tmp_path / "after.json"]
+    for file, contract in zip(files, [before, after], strict=True):
+        file.write_text(json.dumps(contract), "utf-8")
+
+    assert spec_diff.main([str(file) for file in files]) == status
+
+
 # The list
+
+
+@pytest.mark.usefixtures("redocly")
+def test_an_operation_is_named_as_people_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each that is new or gone by its method, also where the whole path is."""
+
+    def edit(contract: Document) -> None:
+        answers = {"responses": {"200": {"description": "OK"}}}
+        contract["paths"]["/customers"] = {"post": answers, "get": answers}
+        contract["paths"][PATH]["patch"] = {
+            "parameters": operation(contract)["parameters"],
+            **answers,
+        }
+        del contract["paths"]["/auth/login"], contract["paths"][PATH]["get"]
+
+    compare(tmp_path, edit)
+
+    listed = [line for line in capsys.readouterr().out.splitlines() if " /" in line]
+    assert listed[1:] == [
+        "- GET /customers/{id}: removed",
+        "- POST /auth/login: removed",
+        "- GET /customers: new",
+        "- PATCH /customers/{id}: new",
+        "- POST /customers: new",
+    ]
 
 
 def two_changes(contract: Document) -> None:
@@ -314,7 +401,7 @@ def test_the_list_has_the_breaking_changes_first(
         "",
         "Added or widened (1)",
         "",
-        "- /@ada ::error::x: added",
+        "- GET /@ada ::error::x: new",
         "",
         "Other (1)",
         "",
@@ -334,7 +421,7 @@ def test_the_markdown_cannot_be_hijacked(tmp_path: Path) -> None:
         "### Breaking (1)",
         "- `Client.name.maxLength`: `'maxLength' of 'name' changed from '100' to '50'.`",
         "### Added or widened (1)",
-        "- `/@ada ::error::x`: `added`",
+        "- `GET /@ada ::error::x`: `new`",
         "### Other (1)",
         r"""- `Client.name.description`: `description: null → "'@ada' <b>\n\n# [x](http://x.example)"`""",
     ]
