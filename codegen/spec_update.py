@@ -75,17 +75,26 @@ class Update:
     digest: str
     date: str
     fetched: str
-    breaking: bool
+    breaks: tuple[str, ...]
+    waiting: str | None
     contract: str
+    released: str
     surface: str
     decisions: str
     failed_tests: str | None
     last: str | None
 
     @property
-    def verdict(self) -> str:
-        """The label that says whether callers must act."""
-        return "breaking" if self.breaking else "compatible"
+    def breaking(self) -> bool:
+        """Whether callers of the last release, or of main, may fail."""
+        return bool(self.breaks)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The labels that say whether callers must act; nobody knows while tests fail."""
+        found = ["breaking"] if self.breaking else []
+        found += ["tests fail"] if self.failed_tests else []
+        return found or ["compatible"]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -153,18 +162,30 @@ def _make(root: Path, fetched: str, date: str, tests: Sequence[str]) -> Update:
     code = root / PACKAGE
     stamp = f'contract_version = "{date}+{digest}"'
     code.write_text(STAMP.sub(stamp, code.read_text("utf-8"), count=1), "utf-8")
+    last = last_release(root)
+    breaks = []
     contract_breaks, contract = _compare(root, "codegen/spec_diff.py", "HEAD")
+    breaks += ["the contract on main"] if contract_breaks else []
+    released = ""
+    if last:
+        # Main may have gone a step already that those who pin the release have before them.
+        released_breaks, released = _compare(root, "codegen/spec_diff.py", last)
+        breaks += [f"the contract of {last}"] if released_breaks else []
     surface_breaks, surface = _compare(root, "codegen/api_diff.py")
+    breaks += [f"the public surface of {last}"] if surface_breaks else []
+    waiting = sorted((root / FRAGMENTS).glob("*.breaking.*"))
     return Update(
         digest=digest,
         date=date,
         fetched=fetched,
-        breaking=contract_breaks or surface_breaks,
+        breaks=tuple(breaks),
+        waiting=waiting[0].name if waiting else None,
         contract=contract,
+        released=released,
         surface=surface,
         decisions=_decisions(root),
         failed_tests=_failed_tests(root, tests),
-        last=last_release(root),
+        last=last,
     )
 
 
@@ -226,18 +247,18 @@ def _propose(root: Path, out: Path, update: Update) -> None:
     output = f"--output={(out / 'changes.patch').resolve()}"
     git(root, "diff", "--cached", "--binary", output, "HEAD", "--", *TOUCHED)
     git(root, "reset", "--quiet", "--", *TOUCHED)
-    labels = ["contract", update.verdict, *(["tests fail"] if update.failed_tests else [])]
+    verdict = ", ".join(update.verdicts)
     _say(
         out,
         "proposal",
         {
-            "title.txt": f"Follow the vendor's contract {update.digest} ({update.verdict})",
+            "title.txt": f"Follow the vendor's contract {update.digest} ({verdict})",
             "body.md": body(update),
-            "labels.txt": "\n".join(labels),
+            "labels.txt": "\n".join(["contract", *update.verdicts]),
             "branch.txt": f"contract/{update.digest}",
         },
     )
-    print(f"proposed: {update.verdict}, see {out}")
+    print(f"proposed: {verdict}, see {out}")
 
 
 def body(update: Update) -> str:
@@ -251,6 +272,7 @@ def body(update: Update) -> str:
         f"The vendor's contract has changed: `{update.digest}`, fetched on {update.date}. {MADE}",
         _version(update),
         update.contract,
+        *([update.released] if _differs(update) else []),
         f"## Public surface of `caibo`\n\n{update.surface}",
         f"## Decisions\n\n{update.decisions.strip()}",
         f"## Tests\n\n{tests.strip()}",
@@ -259,17 +281,31 @@ def body(update: Update) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _differs(update: Update) -> bool:
+    """Tell whether the last release has more before it than main has."""
+    changes, released = (text.partition("\n")[2] for text in (update.contract, update.released))
+    return bool(update.released) and changes != released
+
+
 def _version(update: Update) -> str:
+    said = " and ".join(f"**{verdict}**" for verdict in update.verdicts)
     if update.last is None:
-        return f"This is **{update.verdict}**. Nothing is released yet, so any version may hold it."
+        return f"This is {said}. Nothing is released yet, so any version may hold it."
     last = parse(update.last[1:])
     if update.breaking:
         return (
-            f"This is **breaking**: callers of {dotted(last)} may fail. The next version must be "
-            f"{dotted(next_breaking(last))} or above."
+            f"This is {said}: callers of {dotted(last)} may fail. The next version must be "
+            f"{dotted(next_breaking(last))} or above. It breaks {' and '.join(update.breaks)}."
         )
     lowest = dotted((last[0], last[1], last[2] + 1))
-    return f"This is **compatible**: {lowest} or any above may hold it."
+    if update.waiting:
+        lowest = f"{dotted(next_breaking(last))} (as `{FRAGMENTS}/{update.waiting}` breaks callers)"
+    if update.failed_tests:
+        return (
+            f"This is not judged, as {said}: by the contract and the public surface alone {lowest} "
+            "or any above could hold it."
+        )
+    return f"This is {said}: {lowest} or any above may hold it."
 
 
 def _fragment(update: Update) -> str:

@@ -32,12 +32,16 @@ pathlib.Path("generated/caibo_api/new.py").write_text(text)
 """
 SPEC_DIFF = """\
 import pathlib, sys
-assert sys.argv[1:3] == ["HEAD", "--markdown"]
+old, option, report = sys.argv[1:]
+assert option == "--markdown"
 text = pathlib.Path("openapi.yaml").read_text()
 if "INCOMPARABLE" in text:
     sys.exit("spec_diff: Redocly CLI is needed")
-pathlib.Path(sys.argv[3]).write_text("## Contract\\n\\n- `Client.phone`: `maxLength 20 → 10`\\n")
-sys.exit(3 if "BREAKS" in text else 0)
+found = "Contract: HEAD\\n\\n- `Client.phone`: `maxLength 20 → 10`\\n"
+if old != "HEAD" and "SINCE" in text:
+    found = f"Contract: {old}\\n\\n- `Client.phone`: `maxLength 30 → 10`\\n"
+pathlib.Path(report).write_text(f"## {found}")
+sys.exit(3 if "BREAKS" in text or (old != "HEAD" and "SINCE" in text) else 0)
 """
 TEST = """\
 import pathlib, pytest
@@ -114,7 +118,7 @@ def test_the_text_answers_what_a_reviewer_asks(project: Path, page: Path) -> Non
     for part in (
         "fetched on 2027-01-31",
         "This is **compatible**",
-        "## Contract\n\n- `Client.phone`: `maxLength 20 → 10`",
+        "## Contract: HEAD\n\n- `Client.phone`: `maxLength 20 → 10`",
         "## Public surface of `caibo`",
         "## Decisions\n\nNone is needed",
         "## Tests\n\nAll tests pass",
@@ -144,6 +148,43 @@ def test_the_verdict_names_the_next_version(
     assert verdict in said(project, "body.md")
 
 
+def test_the_verdict_is_the_higher_of_two(project: Path, page: Path) -> None:
+    """Main may be further than the release; whoever pins that has both steps before them."""
+    git(project, "tag", "v0.1.0")
+
+    update(project, page, "# SINCE\n")
+
+    assert said(project, "title.txt").endswith("(breaking)\n")
+    assert said(project, "labels.txt") == "contract\nbreaking\n"
+    body = said(project, "body.md")
+    assert "callers of 0.1.0 may fail. The next version must be 0.2.0" in body
+    assert "It breaks the contract of v0.1.0." in body
+    assert "## Contract: HEAD\n\n- `Client.phone`: `maxLength 20 → 10`" in body
+    assert "## Contract: v0.1.0\n\n- `Client.phone`: `maxLength 30 → 10`" in body
+    assert len(list((project / "changelog.d").glob("+contract-*.breaking.md"))) == 1
+
+
+def test_where_main_is_the_release_the_changes_stand_there_once(project: Path, page: Path) -> None:
+    """The same list twice would be read twice."""
+    git(project, "tag", "v0.1.0")
+
+    update(project, page, "# BREAKS\n")
+
+    assert said(project, "body.md").count("maxLength 20 → 10") == 2  # the changelog's is one
+
+
+def test_a_break_that_waits_for_the_next_release_counts(project: Path, page: Path) -> None:
+    """A version that the release would refuse is not promised here."""
+    (project / "changelog.d" / "+words.breaking.md").write_text("Other words.\n")
+    commit(project)
+    git(project, "tag", "v0.1.0")
+
+    update(project, page, "# fine\n")
+
+    assert said(project, "labels.txt") == "contract\ncompatible\n"
+    assert "0.2.0 (as `changelog.d/+words.breaking.md` breaks callers)" in said(project, "body.md")
+
+
 def test_a_change_that_breaks_callers_is_labelled_so(project: Path, page: Path) -> None:
     """The fragment says it, too, and so the next release must."""
     update(project, page, "# BREAKS\n")
@@ -156,11 +197,30 @@ def test_tests_that_fail_are_shown_in_the_proposal(project: Path, page: Path) ->
     """Somebody has to finish it, and sees what is missing."""
     assert update(project, page, "# FAILS\n") == 0
 
-    assert said(project, "labels.txt") == "contract\ncompatible\ntests fail\n"
+    assert said(project, "labels.txt") == "contract\ntests fail\n"
     why = "AssertionError: _record/customer.py: take"
     listed = f"tests/test_generated.py::test_generated (2 times): {why}"
     assert f"{listed} `fails` out" in said(project, "body.md")
     assert "2 failed, 1 passed" in said(project, "body.md")
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [("# FAILS\n", "(tests fail)"), ("# BREAKS, FAILS\n", "(breaking, tests fail)")],
+)
+@pytest.mark.parametrize("last", [None, "v0.1.0"])
+def test_nothing_is_called_compatible_while_tests_fail(
+    project: Path, page: Path, words: str, title: str, last: str | None
+) -> None:
+    """The title says it, where the person who merges looks."""
+    if last:
+        git(project, "tag", last)
+
+    update(project, page, words)
+
+    assert said(project, "title.txt").endswith(f" {title}\n")
+    assert "compatible" not in said(project, "title.txt") + said(project, "labels.txt")
+    assert "compatible" not in said(project, "body.md")
 
 
 def test_tests_that_do_not_run_have_failed(project: Path, page: Path) -> None:
