@@ -5,12 +5,16 @@
 
 Runs with the right to write, so it runs nothing of what the vendor published: it
 takes texts and a patch, and hands over names of our own making only.  It merges
-nothing.  What was proposed once is not proposed again, also when it was closed.
+nothing.  What is proposed is not proposed again while that is open, nor on the same
+contract of ours where somebody has said no to it; a contract that comes back after
+others had their time is.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +22,7 @@ from pathlib import Path
 
 BRANCH = re.compile(r"contract/[0-9a-f]{12}")
 BASE = "main"
+CONTRACT = "openapi.yaml"
 TOUCHED = re.compile(
     r"openapi\.yaml|generated/caibo_api/.+|wrapper/caibo/_version\.py|changelog\.d/[^/]+\.md"
 )
@@ -63,12 +68,13 @@ def propose(folder: Path) -> None:
     labels = (folder / "labels.txt").read_text("utf-8").splitlines()
     if not BRANCH.fullmatch(branch) or not LABELS.keys() >= set(labels):
         raise ProposalError("branch.txt or labels.txt is not what spec_update.py writes")
-    if _run(
-        "gh", "pr", "list", "--head", branch, "--state", "all", "--json", "url", "--jq", ".[].url"
-    ):
-        print(f"{branch} was proposed before")
+    base = f"<!-- proposed on the contract {_digest(Path(CONTRACT))} -->"
+    if found := _proposed(branch, base):
+        print(f"{branch} was proposed before: {found}")
         return
     title = _line(folder / "title.txt")
+    text = folder / "body.md"
+    text.write_text(f"{text.read_text('utf-8').rstrip()}\n\n{base}\n", "utf-8")
     _run("git", "switch", "--quiet", "--force-create", branch)
     _run("git", "apply", "--index", str(folder / "changes.patch"))
     for name in _run("git", "diff", "--cached", "--name-only", "HEAD").splitlines():
@@ -83,6 +89,22 @@ def propose(folder: Path) -> None:
     print(_run("gh", "pr", "create", "--base", BASE, "--head", branch, *texts, *named))
     # What a workflow pushes starts no other one by itself.
     _run("gh", "workflow", "run", "ci.yml", "--ref", branch)
+
+
+def _proposed(branch: str, base: str) -> str | None:
+    """Give the address of a pull request that is the same, if it is open or was refused here."""
+    # A fork may have a branch of any name, and as many pull requests as it likes.
+    listed = ("--head", branch, "--state", "all", "--limit", "1000")
+    fields = ("--json", "state,isCrossRepository,body,url")
+    for found in json.loads(_run("gh", "pr", "list", *listed, *fields) or "[]"):
+        refused = found["state"] == "CLOSED" and found["body"].rstrip().endswith(base)
+        if not found["isCrossRepository"] and (found["state"] == "OPEN" or refused):
+            return str(found["url"])
+    return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def ask(folder: Path) -> None:

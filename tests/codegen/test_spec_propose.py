@@ -87,9 +87,65 @@ def test_the_pull_request_has_text_and_labels(project: Path, tmp_path: Path) -> 
     assert not [call for call in said if "merge" in call]
 
 
-def test_what_was_proposed_before_is_left_alone(project: Path, tmp_path: Path) -> None:
-    """Its branch may hold somebody's work by now, or somebody said no to it."""
-    (tmp_path / "listed").write_text("https://github.com/…/pull/1")
+def listed(folder: Path, **said: object) -> None:
+    """Let GitHub know of a pull request of that branch."""
+    known = {"state": "OPEN", "isCrossRepository": False, "body": "", "url": "https://…/pull/1"}
+    (folder / "listed").write_text(json.dumps([{**known, **said}]))
+
+
+def body_of(folder: Path) -> str:
+    """The text that a pull request was opened with, as GitHub gives it back."""
+    return (folder / "body.md").read_text().replace("\n", "\r\n")
+
+
+def opened(folder: Path) -> int:
+    return sum(call[:2] == ["pr", "create"] for call in calls(folder))
+
+
+@pytest.mark.parametrize(
+    ("state", "fork", "proposed_again"),
+    [
+        ("OPEN", False, False),
+        ("CLOSED", False, False),
+        ("MERGED", False, True),
+        ("OPEN", True, True),
+        ("CLOSED", True, True),
+    ],
+)
+def test_a_contract_that_comes_back_is_proposed_again(
+    project: Path, tmp_path: Path, state: str, fork: bool, proposed_again: bool
+) -> None:
+    """While it is open somebody is at it, and a no holds; merged, it was replaced since."""
+    run("pull-request", tmp_path)
+    git(project, "switch", "--quiet", "main")
+    listed(tmp_path, state=state, isCrossRepository=fork, body=body_of(tmp_path))
+
+    assert run("pull-request", tmp_path) == 0
+
+    assert opened(tmp_path) == 1 + proposed_again
+
+
+def test_a_no_holds_for_the_contract_that_it_was_said_on(project: Path, tmp_path: Path) -> None:
+    """On another one the same proposal is another change."""
+    run("pull-request", tmp_path)
+    git(project, "switch", "--quiet", "main")
+    listed(tmp_path, state="CLOSED", body=body_of(tmp_path))
+    (project / "openapi.yaml").write_text((project / "openapi.yaml").read_text() + "# more\n")
+    (project / "changelog.d" / "more.md").write_text("changed\n")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Another contract")
+    (project / "openapi.yaml").write_text("changed\n")
+    git(project, "diff", f"--output={tmp_path / 'changes.patch'}", "--", "openapi.yaml")
+    git(project, "restore", "openapi.yaml")
+
+    assert run("pull-request", tmp_path) == 0
+
+    assert opened(tmp_path) == 2
+
+
+def test_what_is_proposed_is_left_alone(project: Path, tmp_path: Path) -> None:
+    """Its branch may hold somebody's work by now."""
+    listed(tmp_path)
 
     assert run("pull-request", tmp_path) == 0
 
