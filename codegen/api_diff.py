@@ -3,14 +3,20 @@
     nox -s api_diff                        what breaks, and whether the version says so
     nox -s api_diff -- --version 0.3.0     the same for another version than the one in the code
 
+A name may go when the last release warned of it: one of its deprecation warnings has
+the name in its text.  Fields that the vendor has taken away may go at once.
+
 Exit status 0: nothing breaks, or the version says it; 3: a break that the version
-hides; 1: there is nothing to compare with, for a reason that is said.
+hides, or a name that goes unwarned; 1: there is nothing to compare with, for a
+reason that is said.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import io
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +27,7 @@ from pathlib import Path
 from typing import cast
 
 import griffe
+from api_types import ancestors, retyped, target
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("wrapper", "caibo", "_version.py")
@@ -28,6 +35,11 @@ NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 # Only a client builds these.
 HANDED_OUT = "Customers.__init__"
 LINE = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
+
+WORD = re.compile(r"\w+")
+GONE = {griffe.BreakageKind.OBJECT_REMOVED, griffe.BreakageKind.PARAMETER_REMOVED}
+UNWARNED = ", without a warning before"
+CONTRACT = Path("generated", "caibo_api", "openapi.json")
 
 Version = tuple[int, int, int]
 
@@ -55,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def report(root: Path, version: str | None, markdown: Path | None) -> int:
-    """Print what breaks; return 3 if the version does not say so."""
+    """Print what breaks; return 3 if the version does not say so, or nobody was warned."""
     last = last_release(root)
     if last is None:
         print("no release yet: there is no public surface to compare with")
@@ -69,13 +81,19 @@ def report(root: Path, version: str | None, markdown: Path | None) -> int:
     if markdown:
         text = "".join(f"- {line}\n" for line in found) or f"Nothing breaks since {last}.\n"
         markdown.write_text(text, "utf-8")
-    if found and not says_break(new, parse(last[1:])):
+    hidden = bool(found) and not says_break(new, parse(last[1:]))
+    if hidden:
         print(
             f"Version {dotted(new)} hides this from those who pin {last[1:]}: "
             f"make it {dotted(next_breaking(parse(last[1:])))}, or take the break back."
         )
-        return 3
-    return 0
+    unwarned = [line for line in found if line.endswith(UNWARNED)]
+    if unwarned:
+        print(
+            f"{len(unwarned)} of these went without a warning in {last}: bring them back with a "
+            "DeprecationWarning that names them, and remove them one minor version later."
+        )
+    return 3 if hidden or unwarned else 0
 
 
 def breaks_since(root: Path, tag: str) -> list[str]:
@@ -89,6 +107,7 @@ def breaks(old: Path, new: Path) -> list[str]:
     """Return what breaks for users of the public names, a line each."""
     before, after = load(old), load(new)
     aliases = _private_bases(before)
+    known = warned(old / "wrapper") | _taken_by_the_vendor(old, new)
     lines: dict[tuple[str, ...], str] = {}
     for found in griffe.find_breaking_changes(before, after):
         if found.obj.path.endswith(HANDED_OUT):
@@ -98,8 +117,38 @@ def breaks(old: Path, new: Path) -> list[str]:
             said = said.replace(f"`{private}.", f"`{public}.")
         # What a base class loses, its subclasses lose with it: said once.
         option = found.old_value.name if isinstance(found.old_value, griffe.Parameter) else ""
+        if found.kind in GONE and (option or found.obj.name) not in known:
+            said += UNWARNED
         lines.setdefault((found.kind.value, found.obj.canonical_path, option), said)
-    return sorted({*lines.values(), *_unseen(before, after)})
+    unseen = _unseen(before, after, known)
+    return sorted({*lines.values(), *unseen, *retyped(before, after, HANDED_OUT)})
+
+
+def warned(folder: Path) -> set[str]:
+    """Return the words of all deprecation warnings in the code: the names that may go."""
+    words: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and _deprecates(node):
+                texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+                words.update(word for text in texts for word in WORD.findall(str(text)))
+    return words
+
+
+def _deprecates(call: ast.Call) -> bool:
+    """Tell whether a call warns, or is the decorator of PEP 702."""
+    names = {ast.unparse(call.func).rpartition(".")[2], *map(ast.unparse, call.args)}
+    return "deprecated" in names or "DeprecationWarning" in names
+
+
+def _taken_by_the_vendor(old: Path, new: Path) -> set[str]:
+    """Return the fields that the contract has no more, of which we cannot warn."""
+    before, after = (
+        json.loads((root / CONTRACT).read_text("utf-8"))["components"]["schemas"]["Client"]
+        for root in (old, new)
+    )
+    gone = before["properties"].keys() - after["properties"].keys()
+    return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower() for name in gone}
 
 
 def load(root: Path) -> griffe.Module:
@@ -127,11 +176,7 @@ def _public_classes(package: griffe.Module) -> Iterator[tuple[str, griffe.Class]
     for module in (package, package["testing"]):
         for name, member in module.members.items():
             if member.is_public and member.is_class:
-                yield name, cast(griffe.Class, _target(member))
-
-
-def _target(member: griffe.Object | griffe.Alias) -> griffe.Object:
-    return member.final_target if isinstance(member, griffe.Alias) else member
+                yield name, cast(griffe.Class, target(member))
 
 
 def _private_bases(package: griffe.Module) -> dict[str, str]:
@@ -144,31 +189,23 @@ def _private_bases(package: griffe.Module) -> dict[str, str]:
     return {private: " and ".join(public) for private, public in heirs.items()}
 
 
-def _unseen(before: griffe.Module, after: griffe.Module) -> Iterator[str]:
+def _unseen(before: griffe.Module, after: griffe.Module, known: set[str]) -> Iterator[str]:
     """Find what griffe lets pass: lost ancestors, and options that `**changes` seems to take."""
     classes = dict(_public_classes(after))
     for name, old in _public_classes(before):
         new = classes.get(name)
         if new is None:
             continue
-        for ancestor in sorted(_ancestors(old) - _ancestors(new)):
+        for ancestor in sorted(ancestors(old) - ancestors(new)):
             yield f"`{name}`: *no longer a {ancestor}*"
         for method, member in old.all_members.items():
-            was, now = _target(member), _target(new.all_members.get(method, member))
+            was, now = target(member), target(new.all_members.get(method, member))
             if not (isinstance(was, griffe.Function) and isinstance(now, griffe.Function)):
                 continue
             if member.is_public and _takes_any(now):
                 for option in sorted(_options(was) - _options(now)):
-                    yield f"`{name}.{method}({option})`: *Parameter was removed*"
-
-
-def _ancestors(found: griffe.Class) -> set[str]:
-    return {
-        str(base).rpartition(".")[2]
-        for one in (found, *found.mro())
-        for base in one.bases
-        if not str(base).rpartition(".")[2].startswith("_")
-    }
+                    line = f"`{name}.{method}({option})`: *Parameter was removed*"
+                    yield line if option in known else line + UNWARNED
 
 
 def _options(function: griffe.Function) -> set[str]:

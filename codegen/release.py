@@ -24,6 +24,7 @@ from api_diff import (
     LINE,
     PACKAGE,
     ROOT,
+    UNWARNED,
     ReleaseError,
     breaks_since,
     dotted,
@@ -38,6 +39,7 @@ from api_diff import (
 BREAKING = 3  # the exit status of spec_diff.py
 CHANGELOG = "CHANGELOG.md"
 FRAGMENTS = "changelog.d"
+NEXT = "\n  "
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,13 +100,19 @@ def check(root: Path, version: str, branch: str) -> None:
 
 def _check_breaks(root: Path, version: str, last: str) -> None:
     """Hold the version against what breaks since the last release."""
-    reasons = [f"public surface: {line}" for line in breaks_since(root, last)]
+    surface = breaks_since(root, last)
+    if unwarned := [line for line in surface if line.endswith(UNWARNED)]:
+        raise ReleaseError(
+            "bring back what goes, with a DeprecationWarning that names it, and remove it one "
+            f"minor version later:{''.join(f'{NEXT}{line}' for line in unwarned)}"
+        )
+    reasons = [f"public surface: {line}" for line in surface]
     reasons += [
         f"{FRAGMENTS}/{path.name} says so" for path in _fragments(root) if ".breaking." in path.name
     ]
     reasons += [f"contract: {line}" for line in contract_breaks(root, last)]
     if reasons and not says_break(parse(version), parse(last[1:])):
-        lines = "".join(f"\n  {reason}" for reason in reasons)
+        lines = "".join(f"{NEXT}{reason}" for reason in reasons)
         raise ReleaseError(
             f"{version} hides from those who pin {last[1:]} that something breaks; make it "
             f"{dotted(next_breaking(parse(last[1:])))}:{lines}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import api_diff
 import pytest
-from projects import Edit, git
+from projects import Edit, commit, git
 
 FACADE = "wrapper/caibo"
 
@@ -103,7 +103,7 @@ def test_nothing_changed_breaks_nothing(released: Path, capsys: pytest.CaptureFi
             "`Change`: *Public object was removed*",
         ),
         (
-            "testing/_gateway.py",
+            "testing/_store.py",
             "    def add_customer(self",
             "    def customer(self",
             "`FakeCaibo.add_customer`: *Public object was removed*",
@@ -130,6 +130,133 @@ def test_a_break_is_found_and_refused(
 
 
 @pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "_customers.py",
+            "extra: Mapping[str, object] | None",
+            "extra: dict[str, object] | None",
+            "`Customers.update(extra)`: *Type was changed* from `Mapping[str, object] | None` to",
+        ),
+        (
+            "_client.py",
+            "        max_retries: int = 2,",
+            "        max_retries: bool = 2,",
+            "__init__(max_retries)`: *Type was changed* from `int` to `bool`",
+        ),
+        (
+            "_record/customer.py",
+            "def phone(self) -> str | None",
+            "def phone(self) -> str | bytes | None",
+            "`Customer.phone`: *Type was changed* from `str | None` to `str | bytes | None`",
+        ),
+        (
+            "_record/customer.py",
+            "    phone: str | None\n",
+            "    phone: str\n",
+            "`CustomerChanges.phone`: *Type was changed* from `str | None` to `str`",
+        ),
+        (
+            "_write/update.py",
+            "race_window: float | None =",
+            "race_window: timedelta | None =",
+            "`Update.race_window`: *Type was changed* from `float | None` to `timedelta | None`",
+        ),
+        (
+            "testing/_store.py",
+            "    def add_customer(self, **fields: object) -> int:",
+            "    def add_customer(self, **fields: object) -> str:",
+            "`FakeCaibo.add_customer() →`: *Type was changed* from `int` to `str`",
+        ),
+    ],
+)
+def test_a_type_that_became_another_is_found(
+    released: Path,
+    edit: Edit,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    said: str,
+) -> None:
+    """What a caller hands over must still be taken, what a caller gets be no more than before."""
+    edit(f"{FACADE}/{file}", old, new)
+
+    assert run(released) == 3
+
+    assert said in capsys.readouterr().out
+
+
+WARNS = """\
+    @property
+    def phone(self) -> str | None:
+        warnings.warn("`phone` goes, use `telephone`", DeprecationWarning, stacklevel=2)
+"""
+DECORATED = """\
+    @property
+    @deprecated("use telephone instead of phone")
+    def phone(self) -> str | None:
+"""
+SAID_ONLY = """\
+    @property
+    def phone(self) -> str | None:
+        log.warning("`phone` goes, use `telephone`")
+"""
+OTHER = """\
+    @property
+    def phone(self) -> str | None:
+        warnings.warn("`phones` goes", DeprecationWarning, stacklevel=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("warning", "status"), [(WARNS, 0), (DECORATED, 0), (SAID_ONLY, 3), (OTHER, 3), (None, 3)]
+)
+def test_a_name_goes_only_after_a_warning(
+    project: Path,
+    edit: Edit,
+    warning: str | None,
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Even where the version says that something breaks."""
+    was = "    @property\n    def phone(self) -> str | None:\n"
+    edit(f"{FACADE}/_record/customer.py", was, warning or was)
+    commit(project)
+    git(project, "tag", "v0.1.0")
+    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
+
+    assert run(project, "--version", "0.2.0") == status
+
+    out = capsys.readouterr().out
+    assert ("`Customer.phone`: *Public object was removed*, without a warning" in out) is bool(
+        status
+    )
+    assert ("remove them one minor version later" in out) is bool(status)
+
+
+@pytest.mark.parametrize("warns", [True, False])
+def test_an_option_goes_only_after_a_warning(project: Path, edit: Edit, warns: bool) -> None:
+    """Also one that `**changes` would seem to take."""
+    warning = 'warnings.warn("extra= goes", DeprecationWarning)\n'
+    path = project / FACADE / "_customers.py"
+    path.write_text(path.read_text() + (warning if warns else ""))
+    commit(project)
+    git(project, "tag", "v0.1.0")
+    edit(f"{FACADE}/_customers.py", "extra: Mapping[str, object]", "more: Mapping[str, object]")
+
+    assert run(project, "--version", "0.2.0") == (0 if warns else 3)
+
+
+def test_a_field_that_the_vendor_takes_away_may_go(released: Path, edit: Edit) -> None:
+    """Of that nobody could have warned."""
+    edit("generated/caibo_api/openapi.json", '"memberId": {', '"member": {')
+    edit(f"{FACADE}/_record/customer.py", "    def member_id(self)", "    def member(self)")
+
+    assert run(released, "--version", "0.2.0") == 0
+
+
+@pytest.mark.parametrize(
     ("file", "old", "new"),
     [
         (
@@ -137,7 +264,11 @@ def test_a_break_is_found_and_refused(
             "        extra: Map",
             "        confirm: bool = False,\n        extra: Map",
         ),
-        ("_customers.py", "driver: Driver, settings", "driver: Driver, more: int, settings"),
+        ("_customers.py", "session: Callable[[], Session])", "session: Session, more: int)"),
+        ("_customers.py", "extra: Mapping[str, object] |", "extra: int | Mapping[str, object] |"),
+        ("_record/customer.py", "    phone: str | None\n", "    phone: str | bytes | None\n"),
+        ("_record/customer.py", "def phone(self) -> str | None", "def phone(self) -> None"),
+        ("_write/update.py", "race_window: float | None =", "race_window: None | float ="),
         ("_record/customer.py", "    phone: str | None\n", "    phone: str | None\n    vat: str\n"),
         ("_errors.py", "class RenewalError(CaiboError)", "class RenewalError(TransportError)"),
         ("_record/contract.py", "def contract()", "def agreement()"),
@@ -168,7 +299,10 @@ def test_the_version_decides_whether_a_break_may_be(
 ) -> None:
     """A major one says it; before 1.0, a minor one does."""
     git(project, "tag", f"v{last}")
-    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
+    edit(
+        f"{FACADE}/_record/customer.py", "    def phone(self) ->", "    def phone(self, x: int) ->"
+    )
+    edit(f"{FACADE}/_client.py", "        max_retries: int = 2,", "        max_retries: bool = 2,")
 
     assert run(project, "--version", version) == status
 
@@ -193,7 +327,9 @@ def test_the_breaks_are_written_for_a_pull_request(
 
     run(released, "--markdown", str(tmp_path / "api.md"))
 
-    assert (tmp_path / "api.md").read_text() == "- `Customer.phone`: *Public object was removed*\n"
+    assert (tmp_path / "api.md").read_text() == (
+        "- `Customer.phone`: *Public object was removed*, without a warning before\n"
+    )
 
 
 def test_the_last_release_is_unpacked_for_its_tests(released: Path, edit: Edit) -> None:

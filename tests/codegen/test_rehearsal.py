@@ -25,6 +25,18 @@ pytestmark = pytest.mark.skipif(
 
 PROSE = "# Update Customer\n\n```json\n{}\n```\n\n## OpenAPI\n\n"
 NEW_FIELD = "        vatNumber:\n          maxLength: 14\n          type: string\n"
+CONTRACT = (ROOT / "openapi.yaml").read_text()
+PATCH = """\
+    patch:
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: integer, format: int64}}
+      requestBody:
+        content:
+          application/merge-patch+json:
+            schema: {$ref: '#/components/schemas/Client'}
+      responses: {'200': {description: OK}}
+"""
+WORDS = {"label": "assumption", "description": "a test", "id": "patch-exists", "says": "a test"}
 READ = "    get:\n      responses:\n        '200':\n          description: OK\n"
 RULING = """\
   - target: $.components.schemas.Client.properties.vatNumber
@@ -157,7 +169,7 @@ def test_a_ruling_brings_a_new_field_to_the_callers(vendor: Vendor) -> None:
 
     assert vendor.update() == 0
 
-    assert vendor.said("labels.txt") == "contract\ncompatible\ntests fail\n"
+    assert vendor.said("labels.txt") == "contract\ntests fail\n"
     body = vendor.said("body.md")
     assert "CustomerChanges lacks a line for `vat_number`" in body
     assert "+  - target: $.components.schemas.Client.properties.vatNumber" in body
@@ -223,14 +235,93 @@ def test_an_assumption_ends_when_the_vendor_documents_it(vendor: Vendor) -> None
         "<!doctype html><html><body>Sign in</body></html>",
         PROSE,
         f"{PROSE}````yaml\nopenapi: 3.0.4\npaths: {{\n````\n",
+        f"{PROSE}````yaml\n{CONTRACT}",
+        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('    ProblemDetails:')]}",
+        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('        instance:')]}",
+        f"{PROSE}````yaml\n{CONTRACT.replace('servers:', 'x-servers:')}````\n",
+        f"{PROSE}````yaml\n{CONTRACT}security: []\n````\n",
+        f"{PROSE}````yaml\n{CONTRACT.replace('type: string', 'type: &s string', 1)}x: *s\n````\n",
     ],
 )
 def test_a_page_that_is_broken_changes_nothing(vendor: Vendor, page: str) -> None:
-    """A login form, a page without its contract, a contract cut off: an error with its reason."""
+    """A login form, no contract, one cut off or without servers: an error in one line."""
     vendor.page.write_text(page)
 
     assert vendor.update() == 1
 
+    assert vendor.said("outcome") == "failed\n"
     assert vendor.said("title.txt") == "The contract cannot be fetched\n"
-    assert "page.md" in vendor.said("body.md")
+    assert told_in_one_line(vendor, "page.md")
     assert git(vendor.project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    ProblemDetails:\n", "    Problem:\n", "$ref leads nowhere"),
+        ("          description: Not Found\n", "", "'description' is a required property"),
+        (
+            "      properties:\n        id:\n",
+            "      properties:\n        id: 7\n        no:\n",
+            ".id:",
+        ),
+    ],
+)
+def test_a_contract_that_is_broken_changes_nothing(
+    vendor: Vendor, old: str, new: str, said: str
+) -> None:
+    """Neither a question to a person nor a proposal, and no dump of it."""
+    vendor.change(old, new)
+
+    assert vendor.update() == 1
+
+    assert vendor.said("outcome") == "failed\n"
+    assert told_in_one_line(vendor, said)
+    assert git(vendor.project, "status", "--porcelain") == ""
+
+
+def told_in_one_line(vendor: Vendor, words: str) -> bool:
+    """Tell whether the text has one line of a reader's length in its fence, with the words."""
+    fenced = vendor.said("body.md").partition("```text\n")[2].partition("\n```")[0]
+    return words in fenced and "\n" not in fenced and len(fenced) < 500
+
+
+def test_another_version_of_openapi_is_asked_for(vendor: Vendor) -> None:
+    """What the overlay says in the words of the old one is named with it."""
+    vendor.change("openapi: 3.0.4", "openapi: 3.1.0")
+
+    assert vendor.update() == 4
+
+    assert "the contract is OpenAPI" in vendor.said("body.md")
+    assert "ownerId has `nullable`, which OpenAPI 3.1.0 does not know" in vendor.said("body.md")
+
+
+def test_other_servers_are_asked_for(vendor: Vendor) -> None:
+    """Credentials go there."""
+    vendor.change("apay.caibo.digital", "apay.caibo.example")
+
+    assert vendor.update() == 4
+
+    assert "https://apay.caibo.example" in vendor.said("body.md")
+
+
+def test_a_ruling_brings_a_new_operation_to_client_api(vendor: Vendor) -> None:
+    """The vendor documents `PATCH`; the lines of the alarm are all that is written by hand."""
+    vendor.change("  /customers/{id}:\n", f"  /customers/{{id}}:\n{PATCH}")
+    assert vendor.update() == 4
+    body = vendor.said("body.md")
+    assert "no ruling for PATCH /customers/{id}" in body
+
+    for name, dent in [("overlay.yaml", "  "), ("assumptions.yaml", "")]:
+        offered = [line.strip() for line in body.splitlines() if line.startswith("    - {")]
+        line = offered[0] if name == "overlay.yaml" else offered[-1]
+        for key, word in WORDS.items():
+            line = line.replace(f'{key}: "…"', f"{key}: {word}")
+        with (vendor.project / "codegen" / name).open("a") as file:
+            file.write(f"{dent}{line}\n")
+
+    assert vendor.update() == 0
+    assert vendor.said("labels.txt") == "contract\ncompatible\n"
+    assert "- `PATCH /customers/{id}`: `new`" in vendor.said("body.md")
+    module = vendor.project / "generated/caibo_api/api/customers/patch_customer.py"
+    assert '"Content-Type"] = "application/merge-patch+json"' in module.read_text()

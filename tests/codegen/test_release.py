@@ -135,8 +135,8 @@ def test_the_version_is_not_below_what_the_code_says(
 
 
 def break_the_surface(project: Path) -> None:
-    path = project / FACADE / "_record" / "customer.py"
-    path.write_text(path.read_text().replace("def phone(self)", "def telephone(self)"))
+    path = project / FACADE / "_client.py"
+    path.write_text(path.read_text().replace("max_retries: int = 2,", "max_retries: bool = 2,"))
     commit(project)
 
 
@@ -152,7 +152,7 @@ def say_that_something_breaks(project: Path) -> None:
 BREAKS = pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (break_the_surface, "public surface: `Customer.phone`"),
+        (break_the_surface, "public surface: `AsyncCaibo and Caibo.__init__(max_retries)`"),
         (break_the_contract, "contract: Client.phone: maxLength 20 → 10"),
         (say_that_something_breaks, "changelog.d/+limits.breaking.md says so"),
     ],
@@ -183,6 +183,21 @@ def test_a_version_that_says_it_may_break(project: Path, change: object, reason:
     change(project)
 
     assert run(project, "0.2.0") == 0, reason
+
+
+def test_a_name_that_goes_unwarned_is_not_released(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the version says."""
+    path = project / FACADE / "_record" / "customer.py"
+    path.write_text(path.read_text().replace("def phone(self)", "def telephone(self)"))
+    commit(project)
+    before = state(project)
+
+    assert run(project, "0.2.0") == 1
+
+    assert "`Customer.phone`: *Public object was removed*, without" in capsys.readouterr().err
+    assert state(project) == before
 
 
 def test_a_comparison_that_fails_is_no_comparison(
