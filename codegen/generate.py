@@ -247,6 +247,10 @@ def _check_action(action: Mapping[str, Any], contract: Mapping[str, Any]) -> Ite
             "Look at openapi.yaml, then correct or remove the action in codegen/overlay.yaml."
         )
     for value in selected:
+        if maps and not isinstance(value, dict | list):
+            # Merged into, it would become valid, and nobody would see what it was.
+            shown = _brief(json.dumps(value))
+            _refuse([f"{target}: {shown} is no mapping"], "openapi.yaml")
         for name, ours in action.get("update", {}).items():
             yield from _check_silence(target, name, ours, value, action.get("x-replaces", {}))
 

@@ -263,7 +263,7 @@ def test_a_page_that_is_broken_changes_nothing(vendor: Vendor, page: str) -> Non
         (
             "      properties:\n        id:\n",
             "      properties:\n        id: 7\n        no:\n",
-            ".id:",
+            "Client.properties.id: 7 is no mapping",
         ),
     ],
 )
