@@ -26,6 +26,7 @@ SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 CONGRUENCE = "tests/independent/test_congruence.py"
 WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
+BUILD_REQUIREMENTS = ".github/build-requirements.txt"
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
 REDOCLY = "@redocly/cli@2.77.0"
@@ -164,7 +165,9 @@ def check_wheel(session: nox.Session) -> None:
 @nox.session(default=False)
 def dist(session: nox.Session) -> None:
     """Build what is published, twice, and compare the bytes; the wheel once from the sdist."""
-    session.install(*group("dist"))
+    # With these very tools, as other versions of them give other bytes.
+    hashed = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+    session.install(*hashed, "--requirement", BUILD_REQUIREMENTS)
     scratch = Path(session.create_tmp())
     shutil.rmtree(scratch)
     # A copy has other times, modes and paths; what is ignored is not there to slip in.
@@ -173,13 +176,14 @@ def dist(session: nox.Session) -> None:
         (scratch / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(name, scratch / "copy" / name)
     shutil.rmtree(DIST, ignore_errors=True)
-    build = ("python", "-m", "build", "--quiet", "--outdir")
+    build = ("python", "-m", "build", "--quiet", "--no-isolation", "--outdir")
     session.run(*build, str(DIST))  # the sdist, and the wheel from it
     session.run(*build, str(scratch / "again"), "--sdist", "--wheel", str(scratch / "copy"))
     for made in sorted(DIST.iterdir()):
         if made.read_bytes() != (scratch / "again" / made.name).read_bytes():
             session.error(f"two builds of {made.name} differ")
     check_wheel(session)
+    session.install(*group("dist"))
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
 
 
@@ -291,8 +295,13 @@ def workflows(session: nox.Session) -> None:
     """Check what GitHub runs: its form, and with zizmor what an attacker could make of it."""
     session.install(*group("workflows"))
     found = sorted(map(str, Path(".github", "workflows").glob("*.yml")))
+    updates = ".github/dependabot.yml"
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *found)
-    session.run("zizmor", "--offline", "--persona", "pedantic", *found)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.dependabot", updates)
+    session.run("zizmor", "--offline", "--persona", "pedantic", *found, updates)
+    # What is said of this project: its sessions, its tools, the order of a release.
+    session.install(*DEPENDENCIES, *group("generate"), *group("test"))
+    session.run("pytest", "--confcutdir=tests/codegen", "tests/codegen/test_workflows.py")
 
 
 @nox.session(default=False, requires=["build"], reuse_venv=False)

@@ -233,10 +233,10 @@ def unpack_last(root: Path, version: str | None, folder: Path) -> None:
         unpack(root, last, folder)
 
 
-def last_release(root: Path) -> str | None:
-    """Return the tag of the highest version that HEAD descends from, if any."""
+def last_release(root: Path, *, but: str | None = None) -> str | None:
+    """Return the tag of the highest version that HEAD descends from, if any, `but` that one."""
     tags = git(root, "tag", "--list", "v*", "--merged", "HEAD").split()
-    versions = [tag for tag in tags if NUMBER.fullmatch(tag[1:])]
+    versions = [tag for tag in tags if NUMBER.fullmatch(tag[1:]) and tag != but]
     return max(versions, key=lambda tag: parse(tag[1:]), default=None)
 
 

@@ -3,6 +3,7 @@
     nox -s release -- 0.2.0              the next release
     nox -s release -- 0.2.0 --dry-run    show what it would be
     nox -s release -- --notes v0.2.0     print what the changelog says of a release
+    nox -s release -- --verify v0.2.0    what a workflow asks before it publishes a tag
 
 Everything is made in a second working tree, and taken over at the end in one
 step: a release that fails leaves nothing behind.
@@ -50,12 +51,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--branch", default="main", help="where releases are made")
     parser.add_argument("--date", help="of the release, YYYY-MM-DD (today, UTC)")
     parser.add_argument("--notes", metavar="TAG", help="print a release's section instead")
+    parser.add_argument("--verify", metavar="TAG", help="check a tag, then print its section")
     parser.add_argument("--output", type=Path, help="write the section to this file, too")
     parser.add_argument("--root", type=Path, default=ROOT, help="the project")
     options = parser.parse_args(argv)
     try:
-        if options.notes:
-            text = notes(options.root, options.notes)
+        if options.notes or options.verify:
+            if options.verify:
+                verify(options.root, options.verify, options.branch)
+            text = notes(options.root, options.notes or options.verify)
             if options.output:
                 options.output.write_text(text, "utf-8")
             print(text, end="")
@@ -64,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             date = options.date or f"{datetime.now(UTC):%Y-%m-%d}"
             release(options.root, options.version, date, dry_run=options.dry_run)
         else:
-            parser.error("a version or --notes is needed")
+            parser.error("a version, --notes or --verify is needed")
     except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
@@ -117,6 +121,32 @@ def _check_breaks(root: Path, version: str, last: str) -> None:
             f"{version} hides from those who pin {last[1:]} that something breaks; make it "
             f"{dotted(next_breaking(parse(last[1:])))}:{lines}"
         )
+
+
+def verify(root: Path, tag: str, branch: str) -> None:
+    """Refuse a tag that `release` did not make, or that was made on something else.
+
+    Raises:
+        ReleaseError: It says what is wrong with the tag.
+    """
+    version = tag.removeprefix("v")
+    new = parse(version)
+    if tag != f"v{dotted(new)}" or not git(root, "tag", "--list", tag):
+        raise ReleaseError(f"{tag!r} is no tag of a release: vX.Y.Z")
+    commit = git(root, "rev-parse", f"{tag}^{{commit}}")
+    if commit != git(root, "rev-parse", "HEAD"):
+        raise ReleaseError(f"{tag} is on another commit than the one that is checked out")
+    if git(root, "rev-list", "--count", f"{branch}..{commit}") != "0":
+        raise ReleaseError(f"{tag} is not on {branch}, where nobody has reviewed it")
+    section = notes(root, tag)  # it must equal the version in the code, and have its section
+    if left := _fragments(root):
+        raise ReleaseError(f"{left[0].name} was not taken into the changelog of {tag}")
+    if last := last_release(root, but=tag):
+        if new <= parse(last[1:]):
+            raise ReleaseError(f"{version} does not follow {last[1:]}")
+        if "### Breaking\n" in section and not says_break(new, parse(last[1:])):
+            raise ReleaseError(f"the changelog of {tag} says what breaks, and its number does not")
+        _check_breaks(root, version, last)
 
 
 def contract_breaks(root: Path, last: str) -> list[str]:

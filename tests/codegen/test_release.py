@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -341,3 +342,99 @@ def test_a_tag_beside_the_version_stops_the_publication(
     assert run(project, "--notes", "v9.9.9") == 1
 
     assert "whose code says 0.1.0" in capsys.readouterr().err
+
+
+# What a workflow asks of a tag
+
+
+def test_a_tag_that_a_release_made_is_verified(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its section is written for the page of the release."""
+    run(project, "0.1.1")
+
+    assert run(project, "--verify", "v0.1.1", "--output", str(tmp_path / "notes.md")) == 0
+
+    assert (
+        tmp_path / "notes.md"
+    ).read_text() == "### Fixed\n\n- A phone number may be empty. (#12)\n"
+
+
+def tag_by_hand(project: Path, version: str = "0.1.1") -> None:
+    path = project / FACADE / "_version.py"
+    path.write_text(path.read_text().replace('"0.1.0"', f'"{version}"'))
+    commit(project)
+    git(project, "tag", f"v{version}")
+
+
+def tag_a_branch(project: Path) -> None:
+    git(project, "switch", "--quiet", "--create", "topic")
+    run(project, "0.1.1", "--branch", "topic")
+
+
+def tag_an_older_commit(project: Path) -> None:
+    run(project, "0.1.1")
+    commit(project)
+
+
+def tag_another_version(project: Path) -> None:
+    git(project, "tag", "v0.1.1")
+
+
+def tag_without_changelog(project: Path) -> None:
+    (project / "changelog.d" / "12.fixed.md").unlink()
+    tag_by_hand(project)
+
+
+def tag_with_fragments(project: Path) -> None:
+    path = project / "CHANGELOG.md"
+    path.write_text(path.read_text() + "\n## 0.1.1 (2027-01-31)\n\n- Words.\n")
+    tag_by_hand(project)
+
+
+def tag_a_break(project: Path) -> None:
+    break_the_surface(project)
+    (project / "changelog.d" / "12.fixed.md").unlink()
+    tag_with_fragments(project)
+
+
+def tag_a_said_break(project: Path) -> None:
+    (project / "changelog.d" / "12.fixed.md").unlink()
+    path = project / "CHANGELOG.md"
+    path.write_text(path.read_text() + "\n## 0.1.1 (2027-01-31)\n\n### Breaking\n\n- Words.\n")
+    tag_by_hand(project)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (tag_a_branch, "v0.1.1 is not on main"),
+        (tag_an_older_commit, "on another commit than the one that is checked out"),
+        (tag_another_version, "whose code says 0.1.0"),
+        (tag_without_changelog, "has no section 0.1.1"),
+        (tag_with_fragments, "12.fixed.md was not taken into the changelog"),
+        (tag_a_break, "hides from those who pin 0.1.0 that something breaks"),
+        (tag_a_said_break, "says what breaks, and its number does not"),
+        (lambda _: None, "'v0.1.1' is no tag of a release"),
+    ],
+)
+def test_a_tag_that_was_made_in_another_way_is_refused(
+    project: Path, act: Callable[[Path], None], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of what `release` takes care of, as somebody may push a tag without it."""
+    act(project)
+
+    assert run(project, "--verify", "v0.1.1") == 1
+
+    assert said in capsys.readouterr().err
+
+
+def test_a_tag_of_another_form_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workflow starts on every tag that begins with a v."""
+    git(project, "tag", "vendor")
+
+    assert run(project, "--verify", "vendor") == 1
+
+    assert "is no version" in capsys.readouterr().err
