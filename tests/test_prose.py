@@ -1,0 +1,102 @@
+"""What our prose calls undocumented is undocumented: when a label goes, the sentence is found.
+
+The table in the README is generated from the assumptions; sentences elsewhere are not, so
+each kind of them has a pattern here, beside what makes it true.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "wrapper").rglob("*.py")),
+    *sorted((ROOT / "examples").rglob("*.py")),
+]
+# What was true when it was written stays there.
+HISTORY = {"CHANGELOG.md", "decisions.md"}
+PATH = "/customers/{id}"
+Contract = dict[str, Any]
+Labels = dict[str, str]
+
+
+def assumed(id: str) -> Callable[[Labels, Contract], bool]:
+    """Give the question whether an entry still is an assumption."""
+    return lambda labels, _: labels.get(id) == "assumption"
+
+
+def no_patch(_: Labels, contract: Contract) -> bool:
+    return "patch" not in contract["paths"][PATH]
+
+
+def no_tag(_: Labels, contract: Contract) -> bool:
+    return '"ETag"' not in json.dumps(contract["paths"])
+
+
+RULES: dict[str, tuple[Callable[[Labels, Contract], bool], str]] = {
+    "the vendor documents a read": (
+        assumed("read-exists"),
+        r"documents no (`GET`|way to read)|vendor documents none|GET /customers/\{id\}`+ is an as",
+    ),
+    "the vendor says which fields the gateway owns": (
+        assumed("server-owned"),
+        r"set by the gateway \((an )?assumption|sets a member, which is an assumption",
+    ),
+    "the vendor says what becomes of an omitted member": (
+        assumed("omitted-is-lost"),
+        r"becomes is not documented",
+    ),
+    "the vendor documents PATCH": (no_patch, r"no `PATCH`|one way to write: a `PUT`"),
+    "the vendor documents an ETag": (
+        no_tag,
+        r"ETag, which the vendor does not document|no version, no ETag",
+    ),
+}
+
+
+def packaged(name: str) -> Any:
+    return json.loads(files("caibo_api").joinpath(name).read_text("utf-8"))
+
+
+LABELS: Labels = {entry["id"]: entry["label"] for entry in packaged("assumptions.json")}
+CONTRACT: Contract = packaged("openapi.json")
+
+
+def found(pattern: str) -> Iterator[str]:
+    """Name the places where a sentence of a kind stands, also across line ends."""
+    spaced = re.compile(pattern.replace(" ", r"[\s\"#]+"))
+    for page in PAGES:
+        if page.name not in HISTORY:
+            text = page.read_text("utf-8")
+            for match in spaced.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{page.relative_to(ROOT)}:{line}: {' '.join(match[0].split())}"
+
+
+def stale(name: str, labels: Labels, contract: Contract) -> list[str]:
+    """List the sentences of a rule that are true no more."""
+    holds, pattern = RULES[name]
+    return [] if holds(labels, contract) else list(found(pattern))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_sentence_outlives_what_it_says(name: str) -> None:
+    """Whoever takes an assumption out of the overlay sees here what else to change."""
+    assert stale(name, LABELS, CONTRACT) == [], f"{name} now: say it there, or take the rule out"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_sentence_is_found_when_its_label_goes(name: str) -> None:
+    """A rule without any sentence looks for nothing."""
+    documented: Contract = {PATH: {"get": {"headers": {"ETag": {}}}, "patch": {}}}
+
+    assert stale(name, {}, {"paths": documented})
