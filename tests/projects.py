@@ -26,8 +26,13 @@ def commit(root: Path) -> None:
 
 
 def copy(root: Path) -> None:
-    """Make a repository of the project as it is, on the branch main, without a release."""
+    """Make a repository of the project as it is, on the branch main, without a release.
+
+    What waits for the next release is left out: a test brings its own.
+    """
     shutil.copytree(ROOT, root, ignore=LEFT_OUT)
+    for fragment in (root / "changelog.d").glob("[!R]*"):
+        fragment.unlink()
     for name in (".gitignore", ".gitattributes"):
         shutil.copy(ROOT / name, root)
     git(root, "init", "--quiet", "--initial-branch=main")

@@ -22,8 +22,6 @@ def project(project: Path) -> Path:
         "print(found.read_text() if found.exists() else 'nothing differs')\n"
         "sys.exit(3 if found.exists() else 0)\n"
     )
-    for fragment in (project / "changelog.d").glob("[!R]*"):
-        fragment.unlink()
     (project / "CHANGELOG.md").write_text("# Changelog\n\n<!-- towncrier release notes start -->\n")
     commit(project)
     git(project, "tag", "v0.1.0")
