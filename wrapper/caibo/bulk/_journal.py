@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from caibo import Change, ConfigurationError, Document
 from caibo.bulk._lines import Hold, Lines
@@ -134,8 +134,9 @@ class Journal:
                     sent[said["row"]] = said["id"], after
                 elif (write := sent.pop(said.get("row", 0), None)) and said["outcome"] not in OPEN:
                     id, hmacs = write
-                    for name, seen in (said.get("seen") or {}).items():
-                        hmacs.setdefault(name, set()).add(seen)
+                    seen: dict[str, str | None] = said.get("seen") or {}
+                    for name, value in seen.items():
+                        hmacs.setdefault(name, set()).add(value)
                     # What was written before is not what the record says any more.
                     found[id] = said["row"], {**found.get(id, (0, {}))[1], **hmacs}
             except (KeyError, TypeError, IndexError, AttributeError):
@@ -162,8 +163,10 @@ class Journal:
                 f"the journal {self.path} is of {mode} data, and this client's mode is {self._mode}"
             )
         for _, line in lines:
+            said = _parsed(line)
             try:
-                self._take(_parsed(line))
+                if said:  # else a crash has left it
+                    self._take(said)
             except (KeyError, TypeError, ValueError, IndexError, AttributeError):
                 self._strange += 1
         if self._strange:
@@ -316,7 +319,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
         said: Any = json.loads(line)
     except ValueError:  # what a crash has left of a line
         return {}
-    return said if isinstance(said, dict) else {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def _short(check: str) -> int:

@@ -50,11 +50,11 @@ def row_of(item: object) -> Row:
     """
     wanted = "expected (id, changes) or (id, changes, options)"
     if not isinstance(item, tuple | list) or len(cast("list[object]", item)) not in (2, 3):
-        raise InvalidChangesError([Problem("row", f"{wanted}, not {type(item).__name__}")])
+        raise InvalidChangesError([Problem("row", f"{wanted}, not {_kind(item)}")])
     row = Row(*cast("tuple[Any, Any]", item))
     for name in ("changes", "options"):
         if not isinstance(getattr(row, name), Mapping):
-            found = type(getattr(row, name)).__name__
+            found = _kind(getattr(row, name))
             raise InvalidChangesError([Problem(name, f"expected a mapping, not {found}")])
     if unknown := [str(name) for name in row.options if name not in OPTIONS]:
         message = f"is no option of a row; there are {', '.join(OPTIONS)}"
@@ -235,6 +235,10 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Tell whether two members are one, or one is inside the other."""
     shared = min(len(one), len(other))
     return one[:shared] == other[:shared]
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def _id(text: str) -> int | None:

@@ -122,8 +122,10 @@ class Tasks:
                 result = done.value
             except anyio.get_cancelled_exc_class():
                 raise
-            except Exception as error:  # outside the group, or it would be wrapped
+            except BaseException as error:  # raised outside the group, or it would be wrapped
                 failed = error
+                if not isinstance(error, Exception):
+                    group.cancel_scope.cancel()
         if failed is not None:
             raise failed
         return result
@@ -149,7 +151,9 @@ class Tasks:
     async def _work(self, job: Job) -> None:
         try:
             result = await adriven(self._perform(job))
-        except Exception as error:  # the caller's own, raised in its task
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # the caller's own, raised in its task
             result = Result(job, "failed", "end", error)
         self._results.append(result)
         self._news.set()
