@@ -130,11 +130,10 @@ class TestAFileOfJsonLines:
         """Of ids and of numbers."""
         text = '\ufeff{"id": 16772748432912191, "extra": {"limit": 100.00}, "phone": null}\r\n\n'
 
-        [row] = read_lines(tmp_path, text)
+        [(id, changes, options)] = read_lines(tmp_path, text)
 
-        extra = {"limit": Decimal("100.00")}
-        assert row == (16772748432912191, {"phone": None}, {"extra": extra})
-        assert "100.00" in str(row.options["extra"])
+        assert (id, changes) == (16772748432912191, {"phone": None})
+        assert str(options) == str({"extra": {"limit": Decimal("100.00")}})
 
     def test_takes_a_path_beside_an_object(self, tmp_path: Path) -> None:
         """They are one."""
