@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import threading
@@ -290,15 +291,74 @@ class TestAJournal:
         with pytest.raises(caibo.ConfigurationError, match="is of test data"):
             bulk.update(memory(fake), rows, journal=journal)
 
-    @pytest.mark.parametrize("what", ["other", "folder", "link", "key", "lock"])
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+    def test_is_another_processs(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """For as long as that lives."""
+        rows = phones(customers(fake, 1))
+        code = (
+            "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
+            "print(flush=True); sys.stdin.read()"
+        )
+        lock = crowd.journal.with_name("run.jsonl.lock")
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            with pytest.raises(caibo.ConfigurationError, match="another run has the journal"):
+                crowd.update(rows)
+
+        assert crowd.update(rows).outcomes == {"accepted": 1}
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
+    def test_is_locked_by_the_file_that_is_there(
+        self, crowd: Bulk, fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not by one that another run has removed, as it ended just then."""
+        import fcntl
+
+        lock, lockf, removed = crowd.journal.with_name("run.jsonl.lock"), fcntl.lockf, list[int]()
+
+        def late(file: int, how: int) -> None:
+            if not removed:
+                removed.append(file)
+                lock.unlink()
+            lockf(file, how)
+
+        monkeypatch.setattr(fcntl, "lockf", late)
+        fake.on_request = lambda _: removed.append(lock.exists())
+
+        assert crowd.update(phones(customers(fake, 1))).outcomes == {"accepted": 1}
+        assert removed[1:] == [True, True]
+
+    def test_may_have_been_torn_at_its_first_line(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """By a crash; it is begun anew behind it, and known as that."""
+        rows = phones(customers(fake, 1))
+        crowd.journal.write_bytes(b'{"form')
+        crowd.journal.with_name("run.jsonl.key").write_text("k" * 32)
+
+        assert crowd.update(rows).outcomes == {"accepted": 1}
+        assert crowd.update(rows).outcomes == {"skipped": 1}
+        with pytest.raises(caibo.ConfigurationError, match="with another key"):
+            crowd.update(rows, key="another " * 8)
+
+    @pytest.mark.parametrize("what", ["other", "text", "folder", "link", "pipe", "key", "lock"])
     def test_is_no_other_file(self, crowd: Bulk, fake: FakeCaibo, what: str) -> None:
         """Nothing is written to one that was there for something else."""
+        crowd.journal.with_name("run.jsonl.key").write_text("k" * 32)
         if what == "other":
             crowd.journal.write_text('{"id": 7}\n')
+        elif what == "text":
+            crowd.journal.write_text("id,phone\n7,1\n")
+        elif what == "pipe":
+            os.mkfifo(crowd.journal)
+        elif what == "key":
+            crowd.journal.with_name("run.jsonl.key").unlink()
+            crowd.journal.with_name("run.jsonl.key").mkdir()
         elif what == "link":
             crowd.journal.symlink_to("elsewhere.jsonl")
         else:
-            ending = {"folder": "", "key": ".key", "lock": ".lock"}[what]
+            ending = {"folder": "", "lock": ".lock"}[what]
             crowd.journal.with_name("run.jsonl" + ending).mkdir()
 
         with pytest.raises(caibo.ConfigurationError):

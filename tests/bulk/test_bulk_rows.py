@@ -184,6 +184,16 @@ class TestARun:
         assert found == ["row 2 (line 4), id", "row 3 (line 5), email"]
         assert fake.requests == []
 
+    def test_looks_no_further_than_a_bad_heading(self, crowd: Bulk, tmp_path: Path) -> None:
+        """Every row would be wrong in the same way."""
+        file = tmp_path / "rows.csv"
+        file.write_text("id,fone\n7,1\n8,2\n", "utf-8")
+
+        with pytest.raises(caibo.InvalidChangesError) as error:
+            crowd.update(bulk.read_csv(file))
+
+        assert [problem.field for problem in error.value.problems] == ["row 1 (line 1), fone"]
+
     def test_writes_those_of_a_good_one(self, crowd: Bulk, fake: FakeCaibo, tmp_path: Path) -> None:
         """And knows how many there are."""
         ids = [fake.add_customer() for _ in range(3)]

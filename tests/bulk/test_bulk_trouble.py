@@ -73,6 +73,17 @@ class TestWhatEveryRowWouldMeet:
 
         assert len(fake.requests) < 4
 
+    def test_such_as_no_token(self, connect: Connect, fake: FakeCaibo, tmp_path: Path) -> None:
+        """Whatever the callable that gives it raises."""
+
+        def no() -> str:
+            raise KeyError("vault")
+
+        with pytest.raises(bulk.RunStoppedError) as stopped:
+            Bulk(connect(access_token=no), tmp_path).update(phones(customers(fake, 3)))
+
+        assert isinstance(stopped.value.__cause__, caibo.RenewalError)
+
     def test_is_an_error_that_can_be_pickled(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """Without its report."""
         fake.fail_next(401, times=math.inf)

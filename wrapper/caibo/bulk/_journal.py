@@ -27,6 +27,7 @@ from caibo import Change, ConfigurationError, Document
 from caibo.bulk._lines import Hold, Lines
 
 FORMAT = "caibo-bulk/1"
+_HEAD = f'{{"format": "{FORMAT}"'.encode()
 #: Outcomes after which a row may be tried again: nothing was written.
 OPEN = ("failed", "again")
 _SHORTEST_KEY = 16  # bytes; a phone number is guessed soon by whoever guesses the key
@@ -148,35 +149,39 @@ class Journal:
         return found
 
     def _begin(self) -> None:
-        lines = self.lines.read()
-        _, first = next(lines, (0, b""))
-        said = _parsed(first)
-        if said.get("format") != FORMAT:
-            # What a crash has left of a first line is the beginning of ours.
-            if first.strip() and not self._head().encode().startswith(first[:20].strip()):
-                raise ConfigurationError(f"{self.path} is no journal of {FORMAT}")
-            self.lines.append(self._head().encode())
-        elif said.get("key") != self._sign(FORMAT):
-            raise ConfigurationError(f"the journal {self.path} was written with another key")
-        elif "unknown" not in (self._mode, mode := said.get("mode")) and mode != self._mode:
-            raise ConfigurationError(
-                f"the journal {self.path} is of {mode} data, and this client's mode is {self._mode}"
-            )
-        for _, line in lines:
+        begun = False
+        for at, line in self.lines.read():
             said = _parsed(line)
             try:
-                if said:  # else a crash has left it
+                if begun:
                     self._take(said)
+                elif said or (
+                    at == 0 and line.strip() and not _HEAD.startswith(line[: len(_HEAD)].strip())
+                ):
+                    self._check_head(said)
+                    begun = True
             except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-                self._strange += 1
+                self._strange += bool(said)  # of an empty one, a crash has left it
+        if not begun:
+            head = {"format": FORMAT, "at": _now(), "key": self._sign(FORMAT), "mode": self._mode}
+            self.lines.append(json.dumps(head).encode())
         if self._strange:
             _log.warning(
                 "the journal %s: lines that are no records of it: %d", self.path, self._strange
             )
 
+    def _check_head(self, said: Mapping[str, Any]) -> None:
+        if said.get("format") != FORMAT:
+            raise ConfigurationError(f"{self.path} is no journal of {FORMAT}")
+        if said.get("key") != self._sign(FORMAT):
+            raise ConfigurationError(f"the journal {self.path} was written with another key")
+        mode = said.get("mode")
+        if "unknown" not in (self._mode, mode) and mode != self._mode:
+            raise ConfigurationError(
+                f"the journal {self.path} is of {mode} data, and this client's mode is {self._mode}"
+            )
+
     def _take(self, said: Mapping[str, Any]) -> None:
-        if said.get("format") == FORMAT:
-            return
         row: int = said["row"]
         if not 0 < row < len(self._states) + _FARTHEST:
             raise ValueError(row)
@@ -195,10 +200,6 @@ class Journal:
             self._checks.extend([0] * more)
         self._states[row] = state
         self._checks[row] = _short(said["check"]) if said["check"] else self._checks[row]
-
-    def _head(self) -> str:
-        head = {"format": FORMAT, "at": _now(), "key": self._sign(FORMAT), "mode": self._mode}
-        return json.dumps(head)
 
     def _sign(self, text: str) -> str:
         return hmac.new(

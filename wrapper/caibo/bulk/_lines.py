@@ -84,9 +84,8 @@ class Lines:
     def close(self) -> None:
         """Let nothing be written any more."""
         with self._writing, self._flushing:
-            if self.broken is None or self.broken.errno != errno.EBADF:
-                self.broken = OSError(errno.EBADF, f"the {self._what} is closed")
-                os.close(self._file)
+            self.broken = OSError(errno.EBADF, f"the {self._what} is closed")
+            os.close(self._file)
 
 
 class Hold:

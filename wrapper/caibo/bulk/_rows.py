@@ -49,9 +49,10 @@ def row_of(item: object) -> Row:
         InvalidChangesError: it is none.
     """
     wanted = "expected (id, changes) or (id, changes, options)"
-    if not isinstance(item, tuple | list) or len(cast("list[object]", item)) not in (2, 3):
+    parts = cast("tuple[Any, ...]", item if isinstance(item, tuple | list) else ())
+    if len(parts) not in (2, 3):
         raise InvalidChangesError([Problem("row", f"{wanted}, not {_kind(item)}")])
-    row = Row(*cast("tuple[Any, Any]", item))
+    row = Row(*parts)
     for name in ("changes", "options"):
         if not isinstance(getattr(row, name), Mapping):
             found = _kind(getattr(row, name))
@@ -111,7 +112,7 @@ class CsvRows(Rows):
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             lines = csv.reader(file, delimiter=self._delimiter, strict=True)
             try:
-                heads = [head.strip() for head in next(lines, [])]
+                heads = [head.strip() for head in next(lines, cast("list[str]", []))]
                 columns = [_column(head) for head in heads]
                 if found := _heading(heads, columns):
                     yield 1, found

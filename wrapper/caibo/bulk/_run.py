@@ -288,7 +288,7 @@ class Run:
         left = trouble.since + self._settings.patience - now
         if left <= 0 or asked(error) > left:
             self._stop(f"nobody got through for {now - trouble.since:.0f} s: {error}", error)
-            self._end_trouble()
+            self._end(trouble)
             return True
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**trouble.pauses)
         trouble.pauses += 1
@@ -298,12 +298,11 @@ class Run:
     def _got_through(self) -> None:
         self._through += 1
         if self._trouble is not None and self._trouble.until <= clock.now():
-            self._end_trouble()
+            self._end(self._trouble)
 
-    def _end_trouble(self) -> None:
-        if (trouble := self._trouble) is not None:
-            seconds = clock.now() - trouble.since
-            self.report.pauses.append(Pause(trouble.row, type(trouble.error).__name__, seconds))
+    def _end(self, trouble: _Trouble) -> None:
+        seconds = clock.now() - trouble.since
+        self.report.pauses.append(Pause(trouble.row, type(trouble.error).__name__, seconds))
         self._trouble = None
         self._ready.extendleft(reversed(self._again))
         self._again.clear()

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from caibo import Event
 from caibo._wire import clock
-from caibo.bulk._run import END, Ask, Flow, Hear, Sleep, Start, Step, Take
+from caibo.bulk._run import END, Ask, Flow, Hear, Start, Step, Take
 from caibo.bulk._work import Calls, Job, Result, answered
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Threads:
             case Hear():
                 self._flying -= 1
                 return self._heard.get()
-            case Sleep():
+            case _:
                 clock.sleep(step.seconds)
 
     def _start(self, job: Job) -> None:
@@ -145,7 +145,7 @@ class Tasks:
                     self._news = anyio.Event()
                     await self._news.wait()
                 return self._results.popleft()
-            case Sleep():
+            case _:
                 await clock.asleep(step.seconds)
 
     async def _work(self, job: Job) -> None:
