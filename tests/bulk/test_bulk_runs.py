@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from faces import Connect, methods
 
 import caibo
 from caibo import bulk
-from caibo.testing import Clock, FakeCaibo
+from caibo.testing import Clock, FakeCaibo, Request
 
 
 class TestEveryRow:
@@ -290,6 +292,33 @@ class TestAClient:
             Bulk(connect(lock=locked), tmp_path).update(phones(customers(fake, 2)), patience=5)
 
         assert isinstance(stopped.value.__cause__, caibo.LockError)
+
+
+class TestCtrlC:
+    """Ends the run when the rows under way are written."""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+    def test_closes_the_journal(self, fake: FakeCaibo, tmp_path: Path) -> None:
+        """The next run has nothing to look at."""
+        ids, journal, main = customers(fake, 30), tmp_path / "run.jsonl", threading.get_ident()
+
+        def interrupt(_: Request) -> None:
+            if len(fake.requests) == 20:
+                signal.pthread_kill(main, signal.SIGINT)
+
+        fake.on_request = interrupt
+        with caibo.Caibo(
+            api_key=fake.api_key, base_url=fake.base_url, transport=fake.transport
+        ) as client:
+            with pytest.raises(KeyboardInterrupt):
+                bulk.update(client, phones(ids), journal=journal)
+
+            done = bulk.status(journal)
+            assert done.keys() == {"accepted"}
+            assert done["accepted"] < 30
+            report = bulk.update(client, phones(ids), journal=journal)
+
+        assert report.outcomes == {"skipped": done["accepted"], "accepted": 30 - done["accepted"]}
 
 
 class TestWhatTheCallersOwnCodeRaises:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bulk_runs import Bulk, customers, phones
-from faces import methods
+from faces import Connect, methods
 
 import caibo
 from caibo import bulk
@@ -168,6 +169,32 @@ class TestAnUndo:
         report = crowd.undo()
 
         assert report.outcomes == {"left": 1, "failed": 1}
+
+    def test_tells_of_what_nobody_knows(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """The same call looks again, and finds it done."""
+        ids = customers(fake, 1)
+        crowd.update(phones(ids))
+        fake.lose_response("PUT")
+        fake.fail_next(500, method="GET", after=2, times=3)
+
+        report = crowd.undo()
+
+        assert report.outcomes == {"unknown": 1}
+        assert report.failures[0].written == "unknown"
+        assert crowd.undo().outcomes == {"unchanged": 1}
+
+    def test_tells_of_what_was_overwritten(
+        self, connect: Connect, fake: FakeCaibo, tmp_path: Path
+    ) -> None:
+        """Where the client reads back."""
+        [id] = customers(fake, 1)
+        runs = Bulk(connect(confirm=True), tmp_path)
+        runs.update([(id, {"phone": "new"})])
+        fake.change_after_write(id, phone="of somebody else")
+
+        report = runs.undo()
+
+        assert report.outcomes == {"overwritten": 1}
 
     def test_keeps_deep_records(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """As deep as a record may be."""

@@ -261,7 +261,10 @@ def status(path: str | os.PathLike[str]) -> dict[str, int]:
         ConfigurationError: it cannot be read.
 
     Example:
-        >>> counts = caibo.bulk.status("run.jsonl")
+        >>> rows = [(12345, {"phone": None})]
+        >>> report = caibo.bulk.update(client, rows, journal="run.jsonl")
+        >>> caibo.bulk.status("run.jsonl")
+        {'accepted': 1}
     """
     last: dict[int, str] = {}
     try:

@@ -113,6 +113,8 @@ class Report:
         """Write the failures as CSV, a line each and a heading.
 
         Example:
+            >>> rows = [(404, {"phone": None})]
+            >>> report = caibo.bulk.update(client, rows, journal="run.jsonl")
             >>> report.write_csv("failures.csv")
         """
         names = Failure.__slots__

@@ -48,14 +48,15 @@ def row_of(item: object) -> Row:
     Raises:
         InvalidChangesError: it is none.
     """
-    wanted = "expected (id, changes) or (id, changes, options)"
+    found = type(item).__name__
     parts = cast("tuple[Any, ...]", item if isinstance(item, tuple | list) else ())
     if len(parts) not in (2, 3):
-        raise InvalidChangesError([Problem("row", f"{wanted}, not {_kind(item)}")])
+        wanted = "expected (id, changes) or (id, changes, options)"
+        raise InvalidChangesError([Problem("row", f"{wanted}, not {found}")])
     row = Row(*parts)
     for name in ("changes", "options"):
         if not isinstance(getattr(row, name), Mapping):
-            found = _kind(getattr(row, name))
+            found = type(getattr(row, name)).__name__
             raise InvalidChangesError([Problem(name, f"expected a mapping, not {found}")])
     if unknown := [str(name) for name in row.options if name not in OPTIONS]:
         message = f"is no option of a row; there are {', '.join(OPTIONS)}"
@@ -236,10 +237,6 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Tell whether two members are one, or one is inside the other."""
     shared = min(len(one), len(other))
     return one[:shared] == other[:shared]
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
 
 
 def _id(text: str) -> int | None:

@@ -38,8 +38,7 @@ class Threads:
         """Return an observer that comes back when what it notes is on the disk."""
 
         def told(event: Event) -> None:
-            for flush in note(event):
-                flush()
+            _all(note(event))
 
         return told
 
@@ -104,8 +103,8 @@ class Tasks:
         """Return an observer that comes back when what it notes is on the disk."""
 
         async def told(event: Event) -> None:
-            for flush in note(event):
-                await anyio.to_thread.run_sync(flush)
+            if flushes := note(event):
+                await anyio.to_thread.run_sync(_all, flushes)
 
         return told
 
@@ -157,6 +156,11 @@ class Tasks:
             result = Result(job, "failed", "end", error)
         self._results.append(result)
         self._news.set()
+
+
+def _all(calls: list[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
 
 
 def tried(call: Callable[[], Any]) -> tuple[Any, Exception | None]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from caibo import CaiboError, ConflictError, CustomerChanges, Plan
+from caibo import (
+    CaiboError,
+    ConflictError,
+    CustomerChanges,
+    OverwrittenError,
+    Plan,
+    UnknownOutcomeError,
+)
 from caibo.bulk._journal import Backup, Journal
 from caibo.bulk._work import Calls, Customers, Job, Result, failed, member
 
@@ -48,7 +55,14 @@ class Undoer:
         try:
             return (yield from self._undone(job))
         except CaiboError as error:
-            return failed(job, "left" if isinstance(error, ConflictError) else "failed", error)
+            match error:
+                case UnknownOutcomeError():
+                    outcome = "unknown"
+                case OverwrittenError():
+                    outcome = "overwritten"
+                case _:
+                    outcome = "left" if isinstance(error, ConflictError) else "failed"
+            return failed(job, outcome, error)
 
     def _undone(self, job: Job) -> Calls[Result]:
         customers, id, (_, hmacs) = self._verbs, job.id, self._written[job.id]
