@@ -41,8 +41,8 @@ def meaning(error: CaiboError) -> Meaning:
     match error:
         case UnknownOutcomeError():
             return "settle"
-        case OverwrittenError():  # with members that nobody addressed, the gateway loses them
-            return "end" if getattr(error, "also_changed", None) else "row"
+        case OverwrittenError():  # with a plan to restore what was left out, and is gone
+            return "row" if error.plan is None else "end"
         case AuthenticationError() | PermissionDeniedError() | ConfigurationError():
             return "end"
         case RenewalError():
