@@ -17,7 +17,9 @@ from scripted import ID, KEY, Script, answer
 import caibo
 from caibo._record.contract import by_wire_name
 from caibo._record.masking import Redactor
+from caibo._wire.answers import answer as answered
 from caibo._wire.refusals import error_from_response
+from caibo._wire.waiting import Sent
 
 
 def refusal_of(sent: Any, body: Any, known: Any = None, **headers: str) -> caibo.APIError:
@@ -30,7 +32,8 @@ def refusal_of(sent: Any, body: Any, known: Any = None, **headers: str) -> caibo
         extensions={} if known is None else {"known": known},
     )
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return error_from_response(request, answer(400, content, **headers))
+    sent = Sent(answer(400, content, **headers), content)
+    return error_from_response(request, answered(request, sent, 0.0, 0.0))
 
 
 def shown(error: caibo.APIError) -> str:

@@ -15,6 +15,7 @@ from faces import Connect, methods
 from scripted import ID, PERSON, RECORD, RawServer, Script, answer, framed
 
 import caibo
+from caibo._wire.waiting import Threads
 from caibo.testing import FakeCaibo, FakeServer, Request
 
 MANY = 12
@@ -356,28 +357,21 @@ class TestFailedRenewal:
             connect(auth=auth, max_retries=0, **link).replace(ID, PERSON)
 
 
-class Watched:
-    """Stand in for the lock of an auth object and tell when so many came to it."""
-
-    def __init__(self, number: int) -> None:
-        self._lock = threading.Lock()
-        self._left = number
-        self.full = threading.Event()
-        self.release = self._lock.release
-
-    def acquire(self, *, timeout: float) -> bool:
-        self._left -= 1
-        if not self._left:
-            self.full.set()
-        return self._lock.acquire(timeout=timeout)
-
-
 class TestSharedRefusal:
-    def test_one_wrong_password_answers_all_waiting_threads(self, fake: FakeCaibo) -> None:
+    def test_one_wrong_password_answers_all_waiting_threads(
+        self, fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Each gets an exception of its own, as each adds its own traceback."""
         auth = caibo.Login(fake.email, "wrong")
-        watched = auth._lock = Watched(MANY)  # type: ignore[assignment]
-        fake.on_request = lambda _: watched.full.wait(30)
+        waiting = threading.Semaphore(0)
+
+        class Counted(Threads.Gate):
+            def wait(self, seconds: float) -> None:
+                waiting.release()
+                super().wait(seconds)
+
+        monkeypatch.setattr(Threads, "Gate", Counted)
+        fake.on_request = lambda _: [waiting.acquire(timeout=30) for _ in range(MANY - 1)]
 
         with caibo.Caibo(auth=auth, base_url=fake.base_url, transport=fake.transport) as client:
             results = in_threads(lambda: client.customers.get(ID))
