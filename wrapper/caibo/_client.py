@@ -44,6 +44,7 @@ from caibo._wire.proxies import proxy_for
 from caibo._wire.tls import ssl_context
 from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
+from caibo._write.rules import Rules
 from caibo._write.session import Confirm, Session, Settings
 
 # An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
@@ -69,7 +70,7 @@ class _Client:
         deadline: float = 60.0,
         max_retries: int = 2,
         confirm: Confirm = False,
-        validate: bool = True,
+        validate: bool | Rules = True,
         max_base_age: float = 1.0,
         observers: Sequence[Observer] = (),
         rate_limit: float | None = None,
@@ -98,7 +99,7 @@ class _Client:
             headers=usable(sent),
         )
         self._settings = Settings(
-            validate=validate,
+            validate=_rules(validate),
             confirm=confirm,
             max_base_age=_age(max_base_age),
             deadline=self._options.deadline,
@@ -163,7 +164,7 @@ class _Client:
         max_retries: int | None = None,
         headers: Mapping[str, str | None] | None = None,
         confirm: Confirm | None = None,
-        validate: bool | None = None,
+        validate: bool | Rules | None = None,
         observers: Sequence[Observer] = (),
     ) -> Self:
         """Return a light client with other options for some calls.
@@ -206,7 +207,7 @@ class _Client:
         settings = self._settings
         light._settings = replace(
             settings,
-            validate=settings.validate if validate is None else validate,
+            validate=settings.validate if validate is None else _rules(validate),
             confirm=settings.confirm if confirm is None else confirm,
             deadline=light._options.deadline,
         )
@@ -261,7 +262,10 @@ class Caibo(_Client):
             write twice.
         confirm: read back after each `update`, `apply` and `edit`, at once or after
             so many seconds; see `Customers.update`.
-        validate: hold changes against the contract's limits before sending them.
+        validate: hold changes against the contract's limits before sending them; a
+            callable gets the id and the changes after that, by this package's names,
+            and returns what is to be sent or raises, see `docs/validation.md`.  In
+            `AsyncCaibo` it may be async.
         max_base_age: seconds after which `edit` and `apply` read again before they
             write, and after which a write that has to be sent again is merged anew.
         observers: called with each `WriteIntended`, `WriteFinished` and
@@ -454,6 +458,12 @@ def _count(name: str, value: int, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ConfigurationError(f"{name} must be a whole number from {least} to {most:,}")
     return value
+
+
+def _rules(validate: bool | Rules) -> bool | Rules:
+    if not isinstance(validate, bool) and not callable(validate):
+        raise ConfigurationError("validate must be true, false, or a callable: docs/validation.md")
+    return validate
 
 
 def _callables(observers: Sequence[Observer]) -> tuple[Observer, ...]:

@@ -7,7 +7,7 @@ into ``100.0`` and ``1E400`` into infinity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from caibo._record.json_text import (
@@ -115,6 +115,11 @@ class Document(Raw, Mapping[str, Any]):
         """Return the JSON text of a member as it came, `None` where there is none."""
         member = self._members.get(name)
         return None if member is None else member.value
+
+    def over(self, whole: Document, names: Iterable[str]) -> Document:
+        """Return a document of these members: this one's where it has them, else the other's."""
+        members = {n: self._members.get(n) or whole._members[n] for n in names}
+        return Document._of(members)
 
     def merge(self, changes: Mapping[str, object]) -> Document:
         """Return this document with the members in `changes` set.

@@ -17,6 +17,7 @@ from caibo._wire import clock
 from caibo._wire.exchange import Wire
 from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
 from caibo._write.events import Observer, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.rules import Rules
 from caibo._write.update import Protection
 
 _log = logging.getLogger("caibo")
@@ -41,12 +42,22 @@ class Learnt:
 class Settings:
     """What a client decides for all of its updates."""
 
-    validate: bool
+    validate: bool | Rules
     confirm: Confirm
     max_base_age: float
     deadline: float
     #: The same object in every copy of a client.
     learnt: Learnt = field(default_factory=Learnt)
+
+    @property
+    def limits(self) -> bool:
+        """Whether the contract's limits hold."""
+        return self.validate is not False
+
+    @property
+    def rules(self) -> Rules | None:
+        """The caller's own, beside the contract's."""
+        return None if isinstance(self.validate, bool) else self.validate
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""

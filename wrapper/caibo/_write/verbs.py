@@ -21,6 +21,7 @@ from caibo._write.draft import Edit
 from caibo._write.plan import Plan
 from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
+from caibo._write.rules import changes_by, record_by
 from caibo._write.session import Confirm, Session, Settings
 from caibo._write.update import Update
 from caibo._write.verdict import check_expected, check_fit, check_stands
@@ -46,7 +47,7 @@ def get(session: Session, id: int) -> Flow[Customer]:
 
 
 def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
-    id, addressed, expect, given = _checked(wanted, session.settings)
+    id, addressed, expect, given = yield from _checked(session, wanted)
     so_far = Progress(session=session, verb="update", id=id, addressed=addressed, expect=expect)
     write = Write(
         so_far,
@@ -58,7 +59,7 @@ def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Up
 
 
 def plan(session: Session, wanted: Wanted) -> Flow[Plan]:
-    id, addressed, expect, given = _checked(wanted, session.settings)
+    id, addressed, expect, given = yield from _checked(session, wanted)
     read_at = datetime.now(UTC)
     reading = given or (yield from read(session.wire, id))
     check_fit(id, reading.document, addressed, expect)
@@ -83,7 +84,8 @@ def apply(
     settle = session.settings.settle(confirm)
     on_conflict = _on_conflict(on_conflict)
     _check_stored(plan, session.settings)
-    id, ours = check_id(plan.id), plan.addressed
+    id = check_id(plan.id)
+    ours = yield from changes_by(session.settings.rules, session.wire, id, plan.addressed)
     so_far = Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect)
     if plan.applied:
         reading = yield from read(session.wire, id)
@@ -112,7 +114,7 @@ def _check_stored(plan: Plan, settings: Settings) -> None:
     known = {wire: field_of(wire) for wire in plan.addressed}
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
-    check_changes(changes, extra, validate=settings.validate)
+    check_changes(changes, extra, validate=settings.limits)
 
 
 def begin_edit(
@@ -122,7 +124,7 @@ def begin_edit(
     # Not only when the block has done its work.
     session.settings.settle(confirm)
     _on_conflict(on_conflict)
-    return Edit(id, (yield from read(session.wire, id)), session.settings.validate)
+    return Edit(id, (yield from read(session.wire, id)), session.settings.limits)
 
 
 def end_edit(
@@ -130,7 +132,10 @@ def end_edit(
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
     reading = edit.reading
-    so_far = Progress(session=session, verb="edit", id=edit.id, addressed=edit.addressed())
+    addressed = yield from changes_by(
+        session.settings.rules, session.wire, edit.id, edit.addressed()
+    )
+    so_far = Progress(session=session, verb="edit", id=edit.id, addressed=addressed)
     if not so_far.addressed:
         edit.update = so_far.unchanged(reading)
         return
@@ -153,16 +158,20 @@ def replace(session: Session, id: int, document: Record, if_match: str | None) -
             "customer.etag has that of a record that was read"
         )
         raise InvalidChangesError([Problem("if_match", message)])
-    whole = check_document(_mapping(document), what="document", validate=session.settings.validate)
+    whole = check_document(_mapping(document), what="document", validate=session.settings.limits)
     del document  # error reporters show the locals of frames
+    whole = yield from record_by(session.settings.rules, session.wire, id, whole)
     so_far = Progress(session=session, verb="replace", id=id)
     return (yield from write_whole(so_far, whole, if_match))
 
 
-def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:
-    id = check_id(wanted.id)
-    checked = check_changes(wanted.changes, wanted.extra, validate=settings.validate)
-    addressed, expect = Document(checked), check_expectations(wanted.expect)
+def _checked(
+    session: Session, wanted: Wanted
+) -> Flow[tuple[int, Document, Document, Reading | None]]:
+    settings, id = session.settings, check_id(wanted.id)
+    checked = check_changes(wanted.changes, wanted.extra, validate=settings.limits)
+    expect = check_expectations(wanted.expect)
+    addressed = yield from changes_by(settings.rules, session.wire, id, Document(checked))
     if wanted.current is None:
         return id, addressed, expect, None
     document = check_document(_mapping(wanted.current), what="current", validate=False)
