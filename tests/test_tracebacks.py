@@ -86,7 +86,7 @@ def test_a_failed_write_shows_no_body_no_header_and_no_key(
     """In any frame of ours, of its causes, too."""
 
     def gateway(request: Any) -> Any:
-        request.extensions["known"] = BEFORE
+        request.extensions["known"] = (BEFORE,)
         return caibo_answer() if request.method == "GET" else reply()
 
     def caibo_answer() -> Any:

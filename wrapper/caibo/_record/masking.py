@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from html import unescape
 from itertools import accumulate
@@ -70,7 +70,7 @@ class Redactor:
         sent: Mapping[str, Any],
         secrets: Collection[str] = (),
         *,
-        known: Mapping[str, Any] | None = None,
+        known: Iterable[Mapping[str, Any]] = (),
         status: int | None = None,
     ) -> None:
         self._names = {_fold(name) for f in fields().values() for name in (f.name, f.wire)}
@@ -83,7 +83,7 @@ class Redactor:
         self._left = _MOST
         for secret in secrets:
             self._learn(_KEY.sub(r"\1", secret), "secret")
-        for record in (sent, known or {}):
+        for record in (sent, *known):
             for label, value in self._leaves("", record):
                 self._learn(value, label)
         for values in self._cut.values():

@@ -30,8 +30,8 @@ class Call(NamedTuple):
     content: bytes | None
     #: Until when it may be sent again as it is, by the clock.
     fresh_until: float | None = None
-    #: The record that the request was made of, for what the answer may quote of it.
-    known: Document | None = None
+    #: Records of the customer, for what the answer may quote of them.
+    known: tuple[Document, ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"

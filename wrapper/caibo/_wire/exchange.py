@@ -429,8 +429,8 @@ class Wire:
 
         try:
             manager: object = lock(id)
-            if inspect.iscoroutine(manager):
-                manager.close()  # it is no context manager, and nobody awaits it
+            if not hasattr(type(manager), self.face.enters):
+                raise _no_manager(id, manager, self.face.enters)
             yield Enter(manager, self.ends - clock.now(), complain)
         except LateError:
             raise _no_turn(id, "others held `lock=`") from None
@@ -438,9 +438,17 @@ class Wire:
             raise
         except Exception as error:
             raise LockError(
-                f"customer {id}: lock= raised {type(error).__name__}; nothing was written. Caibo "
-                "needs a context manager from it, AsyncCaibo an async one."
+                f"customer {id}: lock= raised {type(error).__name__}; nothing was written"
             ) from error
+
+
+def _no_manager(id: int, gave: object, enters: str) -> LockError:
+    if inspect.iscoroutine(gave):
+        gave.close()  # nobody awaits it
+    kind = "an async context manager" if enters == "__aenter__" else "a context manager"
+    return LockError(
+        f"customer {id}: lock= must give {kind} and gave {type(gave).__name__}; nothing was written"
+    )
 
 
 def _no_turn(id: int, why: str) -> DeadlineExceededError:

@@ -394,6 +394,8 @@ class Threads:
     #: Which locks, turns and connections are meant: threads share theirs.
     here = staticmethod(lambda: None)
     caller = staticmethod(threading.get_ident)
+    #: What a context manager has that can be entered here.
+    enters = "__enter__"
     pools = (httpcore.ConnectionPool, httpcore.HTTPProxy, httpcore.SOCKSProxy)
 
     @staticmethod
@@ -422,6 +424,7 @@ class Threads:
 class Tasks:
     """Run flows in the task that awaits."""
 
+    enters = "__aenter__"
     pools = (httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, httpcore.AsyncSOCKSProxy)
 
     @staticmethod

@@ -183,7 +183,8 @@ class Progress:
     ) -> UnknownOutcomeError:
         """Make the error that says why nobody can tell, with a plan to resume by."""
         if unread is not None:
-            reason = f"{reason} Reading back failed: {unread}".lstrip()
+            said = str(unread).replace("\n", "\n  ")  # its lines are about the read
+            reason = f"{reason} Reading back failed: {said}".lstrip()
         if isinstance(error, APIError):
             # What to do next stands below; who may have answered stays.
             error.hint = page_of(error)

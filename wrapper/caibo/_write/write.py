@@ -136,7 +136,8 @@ class Write:
     def _put(self, document: Document, reading: Reading) -> Call:
         made = call(replace_customer, self._id, body=body(document))
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=reading.document)
+        known = (reading.document,)
+        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=known)
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
@@ -157,9 +158,12 @@ class Write:
                 error.hint = verdict.SAME_TAG
                 raise error
             raise verdict.changed_each_time(self._id, self.so_far.writes) from error
-        found = yield from read(self._wire, self._id)
+        found = yield from self._read_again()
         self._learn(reading, found)
         return found
+
+    def _read_again(self) -> Flow[Reading]:
+        return read(self._wire, self._id, self.so_far.before, self.so_far.tried)
 
     def _learn(self, refused: Reading, found: Reading) -> None:
         """Note whether the tag that was refused was a stale one."""
@@ -176,14 +180,14 @@ class Write:
         attempts, asked = self.so_far.attempts, retry_after(error)
         if not (yield from self._wire.again(attempts, error, asked=asked)):
             raise error
-        return (yield from read(self._wire, self._id))
+        return (yield from self._read_again())
 
     def _look(self, error: CaiboError, refused: Reading | None) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
         so_far = self.so_far
         again = yield from self._wire.again(so_far.attempts, error)
         try:
-            reading = yield from read(self._wire, self._id)
+            reading = yield from self._read_again()
         except CaiboError as unread:
             raise so_far.unknown(error, "", unread=unread) from error
         if refused is not None:
@@ -221,7 +225,7 @@ class Write:
         if back is None or self.settle:
             try:
                 yield from self._wire.pause(self.settle or 0.0)
-                back = yield from read(self._wire, self._id)
+                back = yield from self._read_again()
             except CaiboError as unread:
                 reason = f"{verdict.done(answered=answered)}."
                 raise so_far.unknown(
@@ -270,7 +274,7 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
     error, written = (after, None) if isinstance(after, CaiboError) else (None, after)
     reason = "" if written is None else f"{verdict.done(answered=True)}."
     try:
-        back = yield from read(so_far.session.wire, so_far.id)
+        back = yield from read(so_far.session.wire, so_far.id, document)
     except CaiboError as unread:
         unknown = so_far.unknown(error, reason, written=written, unread=unread)
         raise unknown from (error or unread)
