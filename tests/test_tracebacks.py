@@ -119,6 +119,30 @@ def test_a_client_that_cannot_be_made_shows_no_key(connect: Connect, wrong: Any)
     assert shown(caught.value) == []
 
 
+UNFIT: dict[str, Callable[[], object]] = {
+    "key": lambda: caibo.ApiKey(f"{KEY}\n"),
+    "token": lambda: caibo.BearerToken(f"{KEY} "),
+    "password": lambda: caibo.Login("grace@example.org", f"{KEY}\ud800"),
+    "e-mail": lambda: caibo.Login(f"{KEY}\ud800", "titanium"),
+    "no password": lambda: caibo.Login("grace@example.org", ""),
+    "variable": lambda: caibo.Caibo(),
+}
+
+
+@pytest.mark.parametrize("make", UNFIT.values(), ids=UNFIT)
+def test_a_credential_that_cannot_be_made_shows_no_secret(
+    make: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is made without a client, or comes from the environment."""
+    monkeypatch.setenv("CAIBO_API_KEY", f"{KEY}\n")
+
+    with pytest.raises(caibo.ConfigurationError) as caught:
+        make()
+
+    assert list(frames(caught.value)) != []
+    assert shown(caught.value) == []
+
+
 HALF_BUILT = [
     *(caibo.Caibo, caibo.AsyncCaibo, caibo.ApiKey, caibo.BearerToken, caibo.Login),
     *(caibo.Customer, caibo.Document, caibo.Draft, caibo.Plan, caibo.JsonLinesAudit),

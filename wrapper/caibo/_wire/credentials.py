@@ -202,8 +202,11 @@ class ApiKey(Renewing):
     _scheme = ""
 
     def __init__(self, api_key: str | Provider) -> None:
+        key = None if callable(api_key) else api_key
+        if key is not None and (wrong := unfit("api_key", key)):
+            del api_key, key  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._provider = api_key
-        key = None if callable(api_key) else header_value("api_key", api_key)
         self._mode: Mode | None = None if key is None else _mode(key)
         super().__init__(key, renewable=key is None)
 
@@ -263,8 +266,11 @@ class BearerToken(Renewing):
     """
 
     def __init__(self, access_token: str | Provider) -> None:
+        token = None if callable(access_token) else access_token
+        if token is not None and (wrong := unfit("access_token", token)):
+            del access_token, token  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._provider = access_token
-        token = None if callable(access_token) else header_value("access_token", access_token)
         super().__init__(token, renewable=token is None)
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
@@ -288,13 +294,10 @@ class Login(Renewing):
 
     def __init__(self, email: str, password: str) -> None:
         super().__init__(None, renewable=True)
-        for name, value in (("email", email), ("password", password)):
-            if not isinstance(value, str) or not value:
-                raise ConfigurationError(f"Login: {name} must be a non-empty string")
-            try:
-                encode(value)
-            except ValueError as error:
-                raise ConfigurationError(f"Login: {name} {error}") from None
+        wrong = _no_text("email", email) or _no_text("password", password)
+        if wrong:
+            del email, password  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._document = Document({"email": email, "password": password})
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
@@ -395,12 +398,30 @@ class Foreign(Credential):
 
 def header_value(name: str, value: object) -> str:
     """Refuse here what httpx or h11 would refuse with the value in their message."""
+    if wrong := unfit(name, value):
+        del value  # error reporters show the locals of frames
+        raise ConfigurationError(wrong)
+    return cast(str, value)
+
+
+def unfit(name: str, value: object) -> str | None:
+    """Say why a secret cannot stand in a header, if so."""
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{name} must be a non-empty string")
+        return f"{name} must be a non-empty string"
     for position, character in enumerate(value):
         if not "!" <= character <= "~":
-            raise ConfigurationError(
+            return (
                 f"{name} has a character at position {position} that cannot stand in a header "
                 "(a space, a line break from a file, or beyond ASCII)"
             )
-    return value
+    return None
+
+
+def _no_text(name: str, value: object) -> str | None:
+    if not isinstance(value, str) or not value:
+        return f"Login: {name} must be a non-empty string"
+    try:
+        encode(value)
+    except ValueError as error:
+        return f"Login: {name} {error}"
+    return None
