@@ -125,7 +125,7 @@ UNFIT: dict[str, Callable[[], object]] = {
     "password": lambda: caibo.Login("grace@example.org", f"{KEY}\ud800"),
     "e-mail": lambda: caibo.Login(f"{KEY}\ud800", "titanium"),
     "no password": lambda: caibo.Login("grace@example.org", ""),
-    "variable": lambda: caibo.Caibo(),
+    "variable": caibo.Caibo,
 }
 
 

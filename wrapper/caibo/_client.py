@@ -9,10 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
-from typing import Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import httpx
-from caibo_api import Client as APIClient
 
 from caibo._customers import AsyncCustomers, Customers
 from caibo._errors import ConfigurationError
@@ -46,6 +45,9 @@ from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.events import Observer
 from caibo._write.rules import Rules
 from caibo._write.session import Confirm, Session, Settings
+
+if TYPE_CHECKING:
+    from caibo_api import Client as APIClient
 
 # An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
 _HOST = re.compile(rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?")
@@ -313,9 +315,11 @@ class Caibo(_Client):
         what it parses and drops is the generator's matter.  A request to another
         origin than `base_url`'s is a `ConfigurationError`.
         """
+        from caibo_api import Client
+
         http = httpx.Client(transport=door.Door(self._wire), **self._around_door())
         self._set_headers(http.headers)
-        return APIClient(base_url=str(self._gateway.base_url)).set_httpx_client(http)
+        return Client(base_url=str(self._gateway.base_url)).set_httpx_client(http)
 
     def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""
@@ -357,9 +361,11 @@ class AsyncCaibo(_Client):
         what it parses and drops is the generator's matter.  A request to another
         origin than `base_url`'s is a `ConfigurationError`.
         """
+        from caibo_api import Client
+
         http = httpx.AsyncClient(transport=door.AsyncDoor(self._wire), **self._around_door())
         self._set_headers(http.headers)
-        return APIClient(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
+        return Client(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
 
     async def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""

@@ -6,7 +6,6 @@ checkers hold every call here against the generated signature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from caibo._record.document import Document
@@ -58,9 +57,9 @@ def body(document: Document) -> Any:
     return _Body(document)
 
 
-@dataclass(frozen=True, slots=True)
 class _Body:
-    document: Document
+    def __init__(self, document: Document) -> None:
+        self.document = document
 
     def to_dict(self) -> Document:
         return self.document

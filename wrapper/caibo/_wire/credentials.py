@@ -11,13 +11,10 @@ import copy
 import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import httpx
-from caibo_api.api.authentication import login
 
 from caibo._errors import (
     CaiboError,
@@ -85,10 +82,12 @@ class Credential(httpx.Auth):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
 class _Lease:
-    secret: str = field(repr=False)
-    ends: float | None = None  # by the clock; None where nobody said
+    """A secret, and when it ends by the clock: `None` where nobody said."""
+
+    def __init__(self, secret: str, ends: float | None = None) -> None:
+        self.secret = secret
+        self.ends = ends
 
     def usable(self) -> bool:
         return self.ends is None or clock.now() < self.ends
@@ -301,6 +300,8 @@ class Login(Renewing):
         self._document = Document({"email": email, "password": password})
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        from caibo_api.api.authentication import login
+
         attempt = wire.request(call(login, body=body(self._document)))
         try:
             answer = yield from wire.once(attempt)
@@ -322,6 +323,8 @@ class Login(Renewing):
 
 def _ends(answer: Answer, expire_date: object) -> float | None:
     """Translate `expireDate` into the local monotonic clock, a little early."""
+    from email.utils import parsedate_to_datetime
+
     try:
         expires = datetime.fromisoformat(str(expire_date))
         sent = parsedate_to_datetime(answer.headers["date"])

@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -36,9 +35,10 @@ from caibo._record.masking import Redactor, one_line
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
 from caibo._wire.headers import of_the_caller
-from caibo._wire.hints import hint
-from caibo._wire.reasons import Said, what_is_said
 from caibo._wire.tls import trusted_by
+
+if TYPE_CHECKING:
+    from caibo._wire.reasons import Said
 
 _CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequestError,
@@ -107,6 +107,8 @@ def _ahead(seconds: float) -> float | None:
 
 
 def _seconds_since_1970(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         then = parsedate_to_datetime(date)
         return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
@@ -119,6 +121,10 @@ def error_from_response(request: httpx.Request, response: Answer) -> APIError:
 
     What was sent is masked, and so are the records at ``request.extensions["known"]``.
     """
+    # Both are large, and few programs meet a refusal.
+    from caibo._wire.hints import hint
+    from caibo._wire.reasons import what_is_said
+
     status = response.status_code
     known = request.extensions.get("known", ())
     redact = Redactor(_sent(request), _secrets(request), known=known, status=status)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from caibo_api.api.customers import get_customer
+from typing import NamedTuple
 
 from caibo._errors import APIError, CaiboError, MalformedResponseError, NotFoundError
 from caibo._record.document import Document
@@ -27,8 +25,7 @@ _NO_READ = (
 _UNUSUAL = "The contract allows {} as an id, but it is an unusual one: was it ever set?"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A record to merge onto, and when it was asked for and came, by `clock.now()`.
 
     One that the caller handed over has no times, no entity tag and no request.
@@ -59,6 +56,8 @@ def read(wire: Wire, id: int, *known: Document) -> Flow[Reading]:
     Raises:
         CaiboError: no usable answer, or an old one, or not of this customer.
     """
+    from caibo_api.api.customers import get_customer
+
     try:
         answer = yield from _new(wire, id, known)
     except APIError as error:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from caibo_api.api.customers import replace_customer
-
 from caibo._errors import APIError, CaiboError, OverwrittenError, ServerError
 from caibo._record.compare import OnConflict, leaves, three_way
 from caibo._record.contract import field_name
@@ -134,6 +132,8 @@ class Write:
         return self.learnt.protection
 
     def _put(self, document: Document, reading: Reading) -> Call:
+        from caibo_api.api.customers import replace_customer
+
         made = call(replace_customer, self._id, body=body(document))
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
         known = (reading.document,)
@@ -252,6 +252,8 @@ def write_whole(so_far: Progress, document: Document, etag: str | None) -> Flow[
 
 
 def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
+    from caibo_api.api.customers import replace_customer
+
     yield from so_far.intends(None)
     asked = _if_match(call(replace_customer, so_far.id, body=body(document)), etag)
     try:
