@@ -21,12 +21,12 @@ _MODULES = (
 )
 _CODECS = ("idna", "ascii", "latin-1", "utf-8")
 # anyio has no public way to load what it waits with; asyncio looks up names in a pool of threads.
-_WITH_ASYNCIO = ("anyio._backends._asyncio", "concurrent.futures.thread")
+_WITH_ASYNCIO = ("anyio.to_thread", "anyio._backends._asyncio", "concurrent.futures.thread")
 _WITH_TRIO = ("anyio._backends._trio",)
 
 
 def load(face: object) -> None:
-    """Load modules, the contract, codecs, and what anyio waits with in the event loops that can be."""
+    """Load modules, the contract, codecs, and what anyio waits with in each event loop."""
     contract()
     for name in _CODECS:
         codecs.lookup(name)

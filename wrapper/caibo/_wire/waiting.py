@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import anyio
-import anyio.to_thread
 import httpcore
 import httpx
 
@@ -112,8 +111,10 @@ class Ask(NamedTuple):
     async def _answered(self) -> object:
         call = partial(self.function, *self.arguments)
         if self.in_thread and not inspect.iscoroutinefunction(self.function):
+            from anyio import to_thread
+
             # In a tuple, as trio takes no awaitable from a thread.
-            (told,) = await anyio.to_thread.run_sync(lambda: (call(),), abandon_on_cancel=True)
+            (told,) = await to_thread.run_sync(lambda: (call(),), abandon_on_cancel=True)
         else:
             told = call()
         return await told if inspect.isawaitable(told) else told

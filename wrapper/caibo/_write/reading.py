@@ -56,8 +56,6 @@ def read(wire: Wire, id: int, *known: Document) -> Flow[Reading]:
     Raises:
         CaiboError: no usable answer, or an old one, or not of this customer.
     """
-    from caibo_api.api.customers import get_customer
-
     try:
         answer = yield from _new(wire, id, known)
     except APIError as error:
@@ -86,6 +84,8 @@ def read(wire: Wire, id: int, *known: Document) -> Flow[Reading]:
 
 def _new(wire: Wire, id: int, known: tuple[Document, ...]) -> Flow[Answer]:
     """Get an answer that no cache has kept; one more time where one has, as it may end."""
+    from caibo_api.api.customers import get_customer
+
     made = call(get_customer, id)
     headers = {**made.headers, "Cache-Control": "no-cache"}
     asked = made._replace(headers=headers, known=known)

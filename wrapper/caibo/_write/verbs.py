@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError, Problem
@@ -30,15 +29,22 @@ from caibo._write.write import Write, write_whole
 Record = Customer | Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """The arguments that `update` and `plan` share."""
 
-    id: int
-    changes: Mapping[str, object] = field(repr=False)
-    extra: Mapping[str, object] | None = field(repr=False)
-    expect: Mapping[str, object] | None = field(repr=False)
-    current: Record | None = field(repr=False)
+    def __init__(
+        self,
+        id: int,
+        changes: Mapping[str, object],
+        extra: Mapping[str, object] | None,
+        expect: Mapping[str, object] | None,
+        current: Record | None,
+    ) -> None:
+        self.id = id
+        self.changes = changes
+        self.extra = extra
+        self.expect = expect
+        self.current = current
 
 
 def get(session: Session, id: int) -> Flow[Customer]:
