@@ -45,6 +45,8 @@ class CaiboError(Exception):
 
     #: What else the reader should know, on a line of its own.
     remark: str = ""
+    #: Whom it concerns, where that is one customer.
+    customer_id: int | None = None
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "caibo"  # as callers write it, and so tracebacks

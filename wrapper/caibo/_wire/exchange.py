@@ -26,6 +26,7 @@ from caibo._wire.connections import Connections, Face
 from caibo._wire.headers import Sent
 from caibo._wire.limit import Limit, Ticket
 from caibo._wire.local import Local
+from caibo._wire.log import debugs, log
 from caibo._wire.network import Network
 from caibo._wire.refusals import (
     deadline_exceeded,
@@ -41,7 +42,6 @@ T = TypeVar("T")
 LockProvider = Callable[[int], AbstractContextManager[Any]]
 AsyncLockProvider = Callable[[int], AbstractAsyncContextManager[Any]]
 Mode = Literal["test", "live", "unknown"]
-_log = logging.getLogger("caibo")
 #: Of what is left when a write is sent, so much is kept for reading back.
 _KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
@@ -424,7 +424,13 @@ class Wire:
     def _locked(self, id: int, lock: LockProvider | AsyncLockProvider) -> Flow[None]:
         def complain(error: Exception) -> None:
             name = type(error).__name__
-            _log.error("customer %d: lock= raised %s on release", id, name)
+            log(
+                logging.ERROR,
+                "customer %d: lock= raised %s on release",
+                *(id, name),
+                customer_id=id,
+                error=name,
+            )
 
         try:
             manager: object = lock(id)
@@ -467,8 +473,15 @@ def _nothing_left() -> bool:
 
 def _debug(request: httpx.Request, attempt: int, shown: str) -> None:
     """Log an outcome, without any text of the gateway's."""
-    if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s, attempt %d: %s", line(request), attempt, shown)
+    if debugs():
+        log(
+            logging.DEBUG,
+            "%s, attempt %d: %s",
+            *(line(request), attempt, shown),
+            request=line(request),
+            attempt=attempt,
+            answer=shown,
+        )
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ from caibo._wire.waiting import Tasks
 _MODULES = (
     *("caibo_api", "caibo_api.api.authentication.login"),
     *("caibo_api.api.customers.get_customer", "caibo_api.api.customers.replace_customer"),
-    *("caibo._wire.hints", "caibo._wire.reasons", "difflib", "email.utils", "html"),
+    *("caibo._wire.reasons", "difflib", "email.utils", "html"),
 )
 _CODECS = ("idna", "ascii", "latin-1", "utf-8")
 # anyio has no public way to load what it waits with; asyncio looks up names in a pool of threads.

@@ -35,6 +35,7 @@ from caibo._record.masking import Redactor, one_line
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
 from caibo._wire.headers import of_the_caller
+from caibo._wire.hints import hint
 from caibo._wire.tls import trusted_by
 
 if TYPE_CHECKING:
@@ -121,8 +122,7 @@ def error_from_response(request: httpx.Request, response: Answer) -> APIError:
 
     What was sent is masked, and so are the records at ``request.extensions["known"]``.
     """
-    # Both are large, and few programs meet a refusal.
-    from caibo._wire.hints import hint
+    # It is large, and few programs meet a refusal.
     from caibo._wire.reasons import what_is_said
 
     status = response.status_code

@@ -159,7 +159,11 @@ class Edit:
     def assign(self, name: str, value: object) -> None:
         if self.update is not None:
             raise ConfigurationError("this draft was written; edit the customer anew")
-        self.assigned.update(check_changes({name: value}, None, validate=self.validate))
+        try:
+            self.assigned.update(check_changes({name: value}, None, validate=self.validate))
+        except InvalidChangesError as error:
+            error.customer_id = self.id
+            raise
 
     def addressed(self) -> Document:
         """Return what differs; what was assigned as it was before is not addressed.

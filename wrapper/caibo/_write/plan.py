@@ -161,6 +161,7 @@ class UnknownOutcomeError(CaiboError):
             pickles.
         attempts: how many times the write was sent.
         request_id: what to quote to the vendor, where the gateway sent one.
+        status: of the answer to the write, where one came.
     """
 
     _unpickled = ("last_seen", "plan")
@@ -176,6 +177,7 @@ class UnknownOutcomeError(CaiboError):
         plan: Plan | None = None,
         attempts: int = 1,
         request_id: str | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.sent = dict(sent or {})
@@ -183,6 +185,7 @@ class UnknownOutcomeError(CaiboError):
         self.plan = plan
         self.attempts = attempts
         self.request_id = request_id
+        self.status = status
 
 
 def _checked(value: object, kind: type[T]) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError, Problem
-from caibo._record.checks import check_changes, check_document, check_expectations, check_id
+from caibo._record.checks import check_changes, check_document, check_expectations
 from caibo._record.compare import OnConflict
 from caibo._record.contract import field_of
 from caibo._record.customer import Customer
@@ -48,7 +48,7 @@ class Wanted:
 
 
 def get(session: Session, id: int) -> Flow[Customer]:
-    reading = yield from read(session.wire, check_id(id))
+    reading = yield from read(session.wire, session.about(id))
     return Customer(reading.document, etag=reading.etag)
 
 
@@ -90,7 +90,7 @@ def apply(
     settle = session.settings.settle(confirm)
     on_conflict = _on_conflict(on_conflict)
     _check_stored(plan, session.settings)
-    id = check_id(plan.id)
+    id = session.about(plan.id)
     ours = yield from changes_by(session.settings.rules, session.wire, id, plan.addressed)
     so_far = Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect)
     if plan.applied:
@@ -126,17 +126,20 @@ def _check_stored(plan: Plan, settings: Settings) -> None:
 def begin_edit(
     session: Session, id: int, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Edit]:
-    id = check_id(id)
+    id = session.about(id)
     # Not only when the block has done its work.
     session.settings.settle(confirm)
     _on_conflict(on_conflict)
-    return Edit(id, (yield from read(session.wire, id)), session.settings.limits)
+    so_far = Progress(session=session, verb="edit", id=id)
+    reading = yield from so_far.told(read(session.wire, id))
+    return Edit(id, reading, session.settings.limits)
 
 
 def end_edit(
     session: Session, edit: Edit, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
+    session.about(edit.id)
     reading = edit.reading
     addressed = yield from changes_by(
         session.settings.rules, session.wire, edit.id, edit.addressed()
@@ -157,7 +160,7 @@ def end_edit(
 
 
 def replace(session: Session, id: int, document: Record, if_match: str | None) -> Flow[Update]:
-    id = check_id(id)
+    id = session.about(id)
     if if_match is not None and (not isinstance(if_match, str) or not entity_tag(if_match)):
         message = (
             "is no strong entity tag, such as '\"33a64df5\"' with its quotes; "
@@ -174,7 +177,7 @@ def replace(session: Session, id: int, document: Record, if_match: str | None) -
 def _checked(
     session: Session, wanted: Wanted
 ) -> Flow[tuple[int, Document, Document, Reading | None]]:
-    settings, id = session.settings, check_id(wanted.id)
+    settings, id = session.settings, session.about(wanted.id)
     checked = check_changes(wanted.changes, wanted.extra, validate=settings.limits)
     expect = check_expectations(wanted.expect)
     addressed = yield from changes_by(settings.rules, session.wire, id, Document(checked))

@@ -62,6 +62,9 @@ class Write:
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
+        return self.so_far.told(self._alone(reading))
+
+    def _alone(self, reading: Reading | None) -> Flow[Update]:
         held = yield from self._wire.hold(self._id, self.so_far.verb)
         self.so_far.protection = "shared-lock" if held.shared else "local-lock"
         if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
@@ -245,6 +248,10 @@ class Write:
 
 def write_whole(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     """Write exactly this record, where a tag is given onto the one that has it."""
+    return so_far.told(_alone(so_far, document, etag))
+
+
+def _alone(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     yield from so_far.session.wire.hold(so_far.id, so_far.verb)
     if etag is not None:
         so_far.protection = so_far.session.settings.learnt.protection
