@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from caibo_api import Client as APIClient
 
 # An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
-_HOST = re.compile(rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?")
+_HOST = rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?"
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
@@ -418,7 +418,7 @@ def _checked_url(base_url: str) -> httpx.URL:
         raise ConfigurationError("base_url is no URL; write it as https://host/prefix") from None
     if url.port is not None and not 0 < url.port < 65536:
         raise ConfigurationError("base_url must have a port from 1 to 65535, or none")
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
+    if url.scheme not in ("http", "https") or not re.fullmatch(_HOST, url.raw_host):
         raise ConfigurationError("base_url must start with https:// and name a host")
     # An empty query or fragment is not seen in a parsed URL.
     if url.userinfo or set(str(base_url)) & set("?#"):

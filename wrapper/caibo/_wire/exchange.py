@@ -6,7 +6,6 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -61,7 +60,6 @@ class Credential(Protocol):
     def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Options:
     """What a client, or a light copy of one, asks of its calls.
 
@@ -72,11 +70,12 @@ class Options:
         headers: of every request.
     """
 
-    timeout: float
-    deadline: float
-    max_retries: int
-    headers: Sent
-    _made: _Made = field(default_factory=_Made)
+    def __init__(self, *, timeout: float, deadline: float, max_retries: int, headers: Sent) -> None:
+        self.timeout = timeout
+        self.deadline = deadline
+        self.max_retries = max_retries
+        self.headers = headers
+        self._made = _Made()
 
     def with_more(self, more: dict[str, str], url: httpx.URL) -> Sent:
         """Return the headers of one kind of request, which are made once."""
@@ -90,7 +89,6 @@ class Options:
         return headers
 
 
-@dataclass(slots=True)
 class Gateway:
     """What all calls to one gateway share.
 
@@ -106,18 +104,27 @@ class Gateway:
         closed: whether the client that all of this is of was closed.
     """
 
-    face: Face
-    base_url: httpx.URL
-    credential: Credential
-    transport: Any
-    connections: Connections | None
-    limits: Local[Limit] | None = None
-    lock: LockProvider | AsyncLockProvider | None = None
-    budget: Budget = field(default_factory=Budget)
-    closed: bool = False
-    _scope: Scope = field(init=False)
+    closed = False
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        face: Face,
+        base_url: httpx.URL,
+        credential: Credential,
+        transport: Any,
+        connections: Connections | None,
+        limits: Local[Limit] | None = None,
+        lock: LockProvider | AsyncLockProvider | None = None,
+    ) -> None:
+        self.face = face
+        self.base_url = base_url
+        self.credential = credential
+        self.transport = transport
+        self.connections = connections
+        self.limits = limits
+        self.lock = lock
+        self.budget = Budget()
         self._scope = self._shared()
 
     def _shared(self) -> Scope:
