@@ -456,3 +456,16 @@ class TestFaces:
             client.wait(light.customers.update, id, name=f" {validate}")
 
         assert fake.document(id)["name"] == str(trimmed)
+
+
+def test_an_applied_plan_is_held_to_what_was_sent(
+    connect: Connect, fake: FakeCaibo, id: int
+) -> None:
+    """Not to what the rules have cleaned."""
+    client = connect(validate=lambda _, changes: {**changes, "member_id": "cleaned"})
+    plan = client.plan(id, phone="1")
+    client.apply(plan)
+
+    again = client.apply(caibo.Plan.from_json(plan.to_json()))
+
+    assert again.outcome == "already-applied"

@@ -182,32 +182,31 @@ def _refuse_awaitable(told: object) -> None:
 
 def log_write(event: WriteFinished | WriteFailed) -> None:
     """Log how a write ended."""
-    match event:
-        case WriteFinished():
-            log(
-                logging.INFO,
-                "%s of customer %d: %s; fields: %s; attempts: %d; request id: %s",
-                *(event.verb, event.id, event.outcome, ", ".join(event.fields)),
-                *(event.attempts, event.request_id),
-                verb=event.verb,
-                customer_id=event.id,
-                operation=event.operation,
-                outcome=event.outcome,
-                fields=list(event.fields),
-                attempts=event.attempts,
-                request_id=event.request_id,
-                seconds=event.seconds,
-            )
-        case WriteFailed():
-            log_failure(
-                event.verb,
-                event.id,
-                event.error,
-                outcome=event.outcome,
-                operation=event.operation,
-                fields=list(event.fields),
-                seconds=event.seconds,
-            )
+    if isinstance(event, WriteFailed):
+        log_failure(
+            event.verb,
+            event.id,
+            event.error,
+            outcome=event.outcome,
+            operation=event.operation,
+            fields=list(event.fields),
+            seconds=event.seconds,
+        )
+    else:
+        log(
+            logging.INFO,
+            "%s of customer %d: %s; fields: %s; attempts: %d; request id: %s",
+            *(event.verb, event.id, event.outcome, ", ".join(event.fields)),
+            *(event.attempts, event.request_id),
+            verb=event.verb,
+            customer_id=event.id,
+            operation=event.operation,
+            outcome=event.outcome,
+            fields=list(event.fields),
+            attempts=event.attempts,
+            request_id=event.request_id,
+            seconds=event.seconds,
+        )
 
 
 def log_failure(
