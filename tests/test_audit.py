@@ -51,6 +51,8 @@ class TestRecords:
             **common,
             "record": "intent",
             "attempt": 1,
+            "send": "record",
+            "left_out": [],
             "hmac": {
                 "phone": {"before": audit.hmac(id, "phone", "+12025550143"), "after": None},
                 "tier": {"before": None, "after": audit.hmac(id, "tier", "gold")},

@@ -204,7 +204,7 @@ class TestClosing:
         assert fake.requests == []
 
     def test_it_says_so_before_it_waits_for_anything(self, connect: Connect) -> None:
-        """Such as a lock, of which nobody would say that it was in vain; also in a block."""
+        """Such as a lock; also at the beginning of a block."""
 
         def lock(_: int) -> Any:
             raise AssertionError("it was asked for a lock")
@@ -213,9 +213,10 @@ class TestClosing:
         draft = client.edit(ID)
         client.close()
 
-        for call in (lambda: client.update(ID, phone=None), lambda: client.replace(ID, {})):
-            with pytest.raises(caibo.ConfigurationError, match="this client is closed"):
-                call()
+        with pytest.raises(caibo.ConfigurationError, match="this client is closed"):
+            client.update(ID, phone=None)
+        with pytest.raises(caibo.ConfigurationError, match="this client is closed"):
+            client.replace(ID, {})
         with pytest.raises(caibo.ConfigurationError, match="closed"), draft:
             pass
 

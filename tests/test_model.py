@@ -217,11 +217,13 @@ def play(
     clients: int = 1,
     etags: bool = False,
     shared_lock: bool = False,
+    send: Any = "record",
 ) -> World:
     """Let all writers write, each through the client that its number gives it."""
     world = World(FakeCaibo())
     world.fake.add_document(RECORD)
     world.fake.etags = etags
+    world.fake.keeps_omitted = send == "changes"
 
     async def one(client: caibo.AsyncCaibo, writer: Writer) -> None:
         TAPE.set(Tape.of(writer))
@@ -249,6 +251,7 @@ def play(
                     base_url=world.fake.base_url,
                     transport=Wire(world, nursery),
                     max_base_age=BASE_AGE,
+                    send=send,
                     lock=(lambda _: lock) if shared_lock else None,
                 )
                 for _ in range(clients)
@@ -415,6 +418,19 @@ def test_no_confirmed_update_is_lost_afterwards(writers: list[Writer]) -> None:
             for name in told.changes:
                 change = first_change(world, after=world.of(writer, "GET")[-1], wire=FIELDS[name])
                 assert change is None or FIELDS[name] in addressed(change.writer), world
+
+
+@many
+@given(writers=several(faults=[*FAULTS, "late"]))
+def test_who_sends_only_changes_overwrites_nobody(writers: list[Writer]) -> None:
+    """Without tags and without a lock, on a gateway that keeps what is left out."""
+    world = play(writers, clients=4, send="changes")
+
+    for put in world.arrivals:
+        assert put.changed <= addressed(put.writer), world
+    for writer in writers:
+        assert_told_the_truth(world, writer)
+    assert_nothing_else_changed(world)
 
 
 @pytest.mark.parametrize("etags", [False, True])

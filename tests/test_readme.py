@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import caibo
-from caibo import testing
+from caibo import bulk, testing
 from caibo._wire import retry
 from caibo.testing import FakeCaibo, FakeServer
 
@@ -73,10 +73,12 @@ def promised(block: str) -> list[str]:
 
 
 def examples() -> list[Any]:
-    """Find the examples in the docstrings of public classes, inherited methods included."""
-    public = [value for value in PUBLIC.values() if inspect.isclass(value)]
+    """Find the examples in the docstrings of what is public, inherited methods included."""
+    of_bulk = [getattr(bulk, name) for name in bulk.__all__]
+    public = [value for value in (*PUBLIC.values(), *of_bulk) if inspect.isclass(value)]
     classes = {one for value in public for one in value.__mro__ if one.__module__[:5] == "caibo"}
-    found = [test for one in classes for test in doctest.DocTestFinder().find(one)]
+    documented = [*classes, *filter(inspect.isfunction, of_bulk)]
+    found = [test for one in documented for test in doctest.DocTestFinder().find(one)]
     shown = sorted((test for test in found if test.examples), key=lambda test: test.name)
     return [pytest.param(test, id=test.name) for test in shown]
 
@@ -101,6 +103,7 @@ def namespace(
     with caibo.Caibo() as client:
         yield {
             "caibo": caibo,
+            "bulk": bulk,
             "client": client,
             "password": fake.password,
             "my_lock": lambda _: nullcontext(),

@@ -166,7 +166,8 @@ def test_what_was_overwritten_is_named_with_its_values_aside() -> None:
     found = RECORD.merge({"name": "Cid", "memberId": "m"})
 
     grades = verdict.graded(tried, RECORD, found)
-    error = verdict.overwritten(7, tried, RECORD, found, grades, answered=True)
+    done = verdict.done(answered=True)
+    error = verdict.overwritten(7, tried, RECORD, found, grades, done=done, also={})
 
     assert (error.reverted, error.replaced) == (("phone",), ("name",))
     assert error.conflicts == {"phone": ("+1", "+1", "+2"), "name": ("Ada", "Cid", "Bob")}

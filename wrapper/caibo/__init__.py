@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from caibo._errors import LockError as LockError
     from caibo._errors import MalformedResponseError as MalformedResponseError
     from caibo._errors import NotFoundError as NotFoundError
-    from caibo._errors import OverwrittenError as OverwrittenError
     from caibo._errors import PermissionDeniedError as PermissionDeniedError
     from caibo._errors import Problem as Problem
     from caibo._errors import RateLimitedError as RateLimitedError
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from caibo._write.events import WriteFailed as WriteFailed
     from caibo._write.events import WriteFinished as WriteFinished
     from caibo._write.events import WriteIntended as WriteIntended
+    from caibo._write.plan import OverwrittenError as OverwrittenError
     from caibo._write.plan import Plan as Plan
     from caibo._write.plan import UnknownOutcomeError as UnknownOutcomeError
     from caibo._write.update import Change as Change
@@ -85,7 +85,6 @@ _HOME = {
         "LockError",
         "MalformedResponseError",
         "NotFoundError",
-        "OverwrittenError",
         "PermissionDeniedError",
         "Problem",
         "RateLimitedError",
@@ -99,7 +98,7 @@ _HOME = {
     "_wire.credentials": ("ApiKey", "BearerToken", "Login"),
     "_write.draft": ("Draft",),
     "_write.events": ("Event", "Observer", "WriteFailed", "WriteFinished", "WriteIntended"),
-    "_write.plan": ("Plan", "UnknownOutcomeError"),
+    "_write.plan": ("OverwrittenError", "Plan", "UnknownOutcomeError"),
     "_write.update": ("Change", "Update"),
     "audit": ("JsonLinesAudit", "OpenIntent", "audit_context", "open_intents"),
 }

@@ -42,6 +42,7 @@ from caibo._wire.local import Local
 from caibo._wire.proxies import proxy_for
 from caibo._wire.tls import ssl_context
 from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
+from caibo._write.carrying import Send, check_send
 from caibo._write.events import Observer
 from caibo._write.rules import Rules
 from caibo._write.session import Confirm, Session, Settings
@@ -73,6 +74,7 @@ class _Client:
         max_retries: int = 2,
         confirm: Confirm = False,
         validate: bool | Rules = True,
+        send: Send = "record",
         max_base_age: float = 1.0,
         observers: Sequence[Observer] = (),
         rate_limit: float | None = None,
@@ -105,6 +107,7 @@ class _Client:
             confirm=confirm,
             max_base_age=_age(max_base_age),
             deadline=self._options.deadline,
+            send=check_send(send),
         )
         self._settings.settle(confirm)
         self._observers = _callables(observers)
@@ -167,6 +170,7 @@ class _Client:
         headers: Mapping[str, str | None] | None = None,
         confirm: Confirm | None = None,
         validate: bool | Rules | None = None,
+        send: Send | None = None,
         observers: Sequence[Observer] = (),
     ) -> Self:
         """Return a light client with other options for some calls.
@@ -183,6 +187,7 @@ class _Client:
                 its case, and `None` takes it out.
             confirm: as in the constructor.
             validate: as in the constructor.
+            send: as in the constructor.
             observers: told after this client's.
 
         Raises:
@@ -212,6 +217,7 @@ class _Client:
             validate=settings.validate if validate is None else _rules(validate),
             confirm=settings.confirm if confirm is None else confirm,
             deadline=light._options.deadline,
+            send=settings.send if send is None else check_send(send),
         )
         light._settings.settle(None)
         light._observers = (*self._observers, *_callables(observers))
@@ -268,6 +274,15 @@ class Caibo(_Client):
             callable gets the id and the changes after that, by this package's names,
             and returns what is to be sent or raises, see `docs/validation.md`.  In
             `AsyncCaibo` it may be async.
+        send: what `update`, `apply` and `edit` send besides what they address:
+            "record", everything as it was read, so that nothing is lost whatever the
+            gateway does with what is left out; "writable", without the members that
+            the gateway owns, for one that refuses to be sent them; "contract", of
+            these only what the contract names, for one that shows more than it takes;
+            "changes", only `name` and `email`, for one that keeps what is left out.
+            With any but "record" a write is read back, at the cost of one read, until
+            this client has once seen that what it left out stayed; what was lost is an
+            `OverwrittenError`.  See `docs/what-a-write-carries.md`.
         max_base_age: seconds after which `edit` and `apply` read again before they
             write, and after which a write that has to be sent again is merged anew.
         observers: called with each `WriteIntended`, `WriteFinished` and

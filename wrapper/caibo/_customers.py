@@ -87,8 +87,8 @@ class Customers:
         A field that is left out stays as it is, `None` clears it, a value sets
         it.  Members that nobody addressed go back with the very text in which
         they came, and names as the record spells them: at its top level a member
-        is found in any (ASCII) case.  One update is two requests; one that changes
-        nothing is one.
+        is found in any (ASCII) case.  The client's `send` may leave some of them out.
+        One update is two requests; one that changes nothing is one.
 
         When the answer to the write is lost, or is a web page, a problem document
         or ``success: false``, the record is read back: where the new values are
@@ -103,7 +103,8 @@ class Customers:
             current: a record to merge onto instead of reading: a `Customer`, or a
                 mapping with wire names.  For deployments without a read endpoint,
                 or with one that wraps the record.  It has to be a record, as in
-                `get`.  Its age widens the window for lost updates.
+                `get`, and goes with ``send="record"`` only.  Its age widens the window
+                for lost updates.
             confirm: read back after the write, at once or after so many seconds;
                 the client's own `confirm` where it is left out.  Costs one read.
                 It sees who overwrites us within that time, and never whom we
@@ -117,7 +118,8 @@ class Customers:
                 sent.
             ConflictError: the record does not say what `expect` asks for; nothing
                 was written.
-            OverwrittenError: read back, the record has other values.
+            OverwrittenError: read back, the record has other values, or has lost what
+                the client's `send` left out.
             MalformedResponseError: what was read is not this customer's record, or
                 cannot be written back; nothing was written.
             BadRequestError: the gateway refused the data, see `field_errors`.

@@ -115,7 +115,7 @@ class ConflictError(CaiboError):
     data, so it is left out of the message and of pickles.
     """
 
-    _unpickled = ("conflicts",)
+    _unpickled: ClassVar[tuple[str, ...]] = ("conflicts",)
     conflicts: Mapping[str, tuple[object, object, object]] = {}
 
     def __init__(
@@ -123,29 +123,6 @@ class ConflictError(CaiboError):
     ) -> None:
         super().__init__(message)
         self.conflicts = conflicts
-
-
-class OverwrittenError(ConflictError):
-    """The write was accepted, and the record read back says something else.
-
-    Attributes:
-        reverted: fields that have the value of before the write again: someone
-            saved an older copy, the gateway did not store them, or the read came
-            from a copy that lags behind.
-        replaced: fields that have a third value: someone else set them after us.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        conflicts: Mapping[str, tuple[object, object, object]],
-        reverted: tuple[str, ...] = (),
-        replaced: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message, conflicts=conflicts)
-        self.reverted = reverted
-        self.replaced = replaced
 
 
 class WriteStoppedError(CaiboError):

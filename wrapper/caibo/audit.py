@@ -208,7 +208,8 @@ class JsonLinesAudit:
             name: {side: self.hmac(event.id, name, value) for side, value in _sides(change)}
             for name, change in event.changes.items()
         }
-        line = json.dumps(head | {"attempt": event.attempt, "hmac": hmacs})[:-1]
+        told = {"attempt": event.attempt, "send": event.send, "left_out": event.left_out}
+        line = json.dumps(head | told | {"hmac": hmacs})[:-1]
         if self._values:
             line += f', "values": {_values(event.changes)}'
         if self._backup:

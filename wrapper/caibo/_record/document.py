@@ -121,6 +121,14 @@ class Document(Raw, Mapping[str, Any]):
         members = {n: self._members.get(n) or whole._members[n] for n in names}
         return Document._of(members)
 
+    def only(self, names: Iterable[str]) -> Document:
+        """Return a document with these members, as they came.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return Document._of({name: self._members[name] for name in names})
+
     def merge(self, changes: Mapping[str, object]) -> Document:
         """Return this document with the members in `changes` set.
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import httpx
 
@@ -344,11 +344,10 @@ class Wire:
             raise DeadlineExceededError(
                 f"`deadline` leaves no {seconds:g} seconds to wait", request_sent="no"
             )
-        if self._holder is not None:
-            self._holder.settling = seconds > 0
+        holder = cast("Holder", self._holder)  # whoever waits for this has written
+        holder.settling = seconds > 0
         yield Sleep(seconds)
-        if self._holder is not None:
-            self._holder.settling = False
+        holder.settling = False
 
     def again(
         self, number: int, error: CaiboError | None, *, asked: float | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from caibo._wire import clock
+from caibo._wire.local import Guard
 from caibo._wire.waiting import Flow, Gate, Sleep, Take
 
 _LOOK_AGAIN = 1 / 16  # seconds
@@ -48,7 +48,7 @@ class Limit:
         self._free: deque[float] = deque([-math.inf] * self._burst)
         self._begun: deque[Gate] = deque()
         self._new: deque[Gate] = deque()
-        self._guard = threading.Lock()
+        self._guard = Guard()
 
     def turn(
         self, ticket: Ticket, gate: Callable[[], Gate], ends: float, *, writes: bool
@@ -88,10 +88,16 @@ class Limit:
                     return True
             return False
         finally:
-            with self._guard:
-                if mine in queue:  # first of all, as in `Places.take`
-                    queue.remove(mine)
-            self._wake()
+            try:
+                self._leave(mine, queue)
+            finally:  # again, as in `Places.take`
+                self._leave(mine, queue)
+
+    def _leave(self, mine: Gate, queue: deque[Gate]) -> None:
+        with self._guard:
+            if mine in queue:
+                queue.remove(mine)
+        self._wake()
 
     def give_back(self, ticket: Ticket) -> None:
         """Let others have the turn that was kept for a write which does not come, or not soon."""

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+from _thread import RLock  # the interpreter's own, also where gevent replaces `threading`'s
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 S = TypeVar("S")
+
+
+class Guard(RLock):  # type: ignore[misc]  # typeshed calls it final, the interpreter does not
+    """A lock that Ctrl-C leaves free, wherever it falls; it is held by `with` only.
+
+    Python 3.14 looks for signals between a lock's own `__enter__` and the `with`
+    block. It does so after the end of no function of Python's, and leaving is the
+    interpreter's own, in which no interrupt falls: https://bugs.python.org/issue29988
+    """
+
+    def __enter__(self) -> bool:  # type: ignore[override]  # without arguments, as `with` does
+        try:
+            self.acquire()
+        except BaseException:
+            try:  # noqa: SIM105 - into a function of Python's the next Ctrl-C would fall
+                self.release()
+            except RuntimeError:  # the interrupt came before it was ours
+                pass
+            raise
+        return True
 
 
 class Local(Generic[S]):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
 from caibo._wire import clock
-from caibo._wire.local import Local
+from caibo._wire.local import Guard, Local
 from caibo._wire.waiting import Flow, Gate, Take
 
 _REMAINDERS = 1024
@@ -48,9 +47,8 @@ class Places:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # The interpreter's own lock, held by `with` only: Ctrl-C between two lines of
-        # Python, as in `threading.Semaphore`, would leave it locked.
-        self._guard = threading.Lock()
+        # No `threading.Semaphore`: Ctrl-C between two of its lines would leave it locked.
+        self._guard = Guard()
         self._queue: deque[Gate] = deque()
         self.taken: set[ref[Place]] = set()
 
@@ -75,13 +73,17 @@ class Places:
                         return Place(self)
             return None
         finally:
-            with self._guard:
-                # No function of Python's before this line: Ctrl-C would fall into it, and who
-                # is never taken out of the queue keeps everybody behind it waiting.
-                if mine in self._queue:
-                    self._queue.remove(mine)
-                if self._queue:
-                    self._queue[0].open()
+            try:
+                self._leave(mine)
+            finally:  # again: Ctrl-C may have fallen into it, and all behind would wait on
+                self._leave(mine)
+
+    def _leave(self, mine: Gate) -> None:
+        with self._guard:
+            if mine in self._queue:
+                self._queue.remove(mine)
+            if self._queue:
+                self._queue[0].open()
 
     def held(self) -> list[Place]:
         """Return the places that somebody holds."""
@@ -135,7 +137,7 @@ class Turns:
     def __init__(self) -> None:
         # By the id's remainder, which does not grow; an id may find another's later time.
         self._ended = [-math.inf] * _REMAINDERS
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()
 
     def of(self, id: int) -> Turn:
@@ -171,7 +173,7 @@ class Scope:
 
 
 _scopes: WeakValueDictionary[tuple[str | int, str], Scope] = WeakValueDictionary()
-_guard = Local(threading.Lock)
+_guard = Local(Guard)
 
 
 def scope(owner: object, mode: str) -> Scope:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from caibo._errors import CaiboError, OverwrittenError
+from caibo._errors import CaiboError
 from caibo._record.document import Document
-from caibo._write.plan import UnknownOutcomeError
+from caibo._write.carrying import Send
+from caibo._write.plan import OverwrittenError, UnknownOutcomeError
 from caibo._write.update import Change, Outcome, Protection
 
 Verb: TypeAlias = Literal["update", "apply", "edit", "replace"]
@@ -28,6 +29,8 @@ class WriteIntended:
             was read.
         attempt: counts the writes of this call from 1; a second one follows only
             where the first was seen not to have been applied.
+        send: as in `Update`.
+        left_out: as in `Update`.
     """
 
     operation: str
@@ -36,6 +39,8 @@ class WriteIntended:
     changes: Mapping[str, Change]
     before: Document | None = field(repr=False)
     attempt: int = 1
+    send: Send = "record"
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ class WriteFinished:
         attempts: how many times a write was sent.
         request_id: what to quote to the vendor, where the gateway sent one.
         seconds: from the first intention to the end.
+        send: as in `Update`.
+        left_out: as in `Update`.
     """
 
     operation: str
@@ -63,6 +70,8 @@ class WriteFinished:
     attempts: int
     request_id: str | None
     seconds: float
+    send: Send = "record"
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

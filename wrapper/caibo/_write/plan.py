@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from caibo._errors import CaiboError, InvalidChangesError, Problem
+from caibo._errors import CaiboError, ConflictError, InvalidChangesError, Problem
 from caibo._record.customer import Customer
 from caibo._record.document import Document
-from caibo._record.json_text import encode
+from caibo._record.json_text import encode, is_array
 from caibo._record.masking import mask, one_line
 from caibo._record.spelling import doubled, merge
 from caibo._wire.refusals import entity_tag
+from caibo._write.carrying import SENDS, Send, narrowest
 from caibo._write.update import Change, carried, differences
 
 T = TypeVar("T")
@@ -35,11 +36,17 @@ class Plan:
         expect: what the record has to say when the plan is applied, by wire name.
         read_at: when the record was read, by this machine's clock, in UTC.
         etag: the record's entity tag, where the gateway sent one.
-        document: what would be sent if nobody else changed the record meanwhile.
+        document: the record as it would be if nobody else changed it meanwhile.
         applied: whether this plan was applied; its JSON remembers it.
         reread: whether the record is read again however young the plan is: a plan
             that was stored, that was made on a record of `current=`, or that an
-            `UnknownOutcomeError` carries.
+            error carries.
+        send: how its write carries what it does not address, where the client's own
+            `send` would lose that again: in the plan of an `OverwrittenError`, which
+            is not held against the contract's limits either; else `None`.
+        left_out: wire names that a write with these changes left out; whether it
+            was applied, and whether they stayed, is open: in the plan of an
+            `UnknownOutcomeError`.  `apply` looks at them before it does anything.
 
     Example:
         >>> plan = client.customers.plan(12345, phone=None)
@@ -58,6 +65,8 @@ class Plan:
         etag: str | None = None,
         applied: bool = False,
         reread: bool = False,
+        send: Send | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> None:
         self.id = id
         self.base = base
@@ -68,6 +77,8 @@ class Plan:
         self.document = merge(base, addressed)
         self.applied = applied
         self.reread = reread
+        self.send: Send | None = send
+        self.left_out = left_out
 
     @property
     def changes(self) -> Mapping[str, Change]:
@@ -114,6 +125,8 @@ class Plan:
             "set": _stored(self.addressed),
             "expect": _stored(self.expect),
             "applied": self.applied,
+            "send": self.send,
+            "leftOut": list(self.left_out),
         }
         return str(Document(members))
 
@@ -142,10 +155,66 @@ class Plan:
                 etag=entity_tag(str(stored["etag"])),
                 applied=_checked(stored["applied"], bool),
                 reread=True,
+                send=_send(stored.get("send")),
+                left_out=_names(stored.get("leftOut", [])),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             message = "is not what Plan.to_json() wrote; make a new one with customers.plan(…)"
             raise InvalidChangesError([Problem("plan", message)]) from None
+
+
+def restoring(id: int, was: Document, found: Document, names: Iterable[str]) -> Plan | None:
+    """Plan to give members their values of before again, as far as JSON can carry these."""
+    names = [name for name in names if _carriable(was[name])]
+    if not names:
+        return None
+    return Plan(
+        id=id,
+        base=found,
+        addressed=was.only(names),
+        expect=Document(),
+        read_at=datetime.now(UTC),
+        reread=True,
+        # What else was left out has stayed, so it may be left out again.
+        send=narrowest(names),
+    )
+
+
+class OverwrittenError(ConflictError):
+    """The write was accepted, and the record read back says something else.
+
+    Attributes:
+        reverted: fields that have the value of before the write again: someone
+            saved an older copy, the gateway did not store them, or the read came
+            from a copy that lags behind.
+        replaced: fields that have a third value: someone else set them after us.
+        also_changed: what differs in the record beyond what was addressed, by field
+            name: members that were left out (`send=`) and are gone, above all;
+            customer data, so it is left out of pickles.
+        plan: ``customers.apply(error.plan)`` gives those members their values
+            again, on the record as it is by then.  `None` where none was lost;
+            left out of pickles.
+    """
+
+    _unpickled = ("conflicts", "also_changed", "plan")
+    also_changed: Mapping[str, Change] = {}
+    plan: Plan | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        conflicts: Mapping[str, tuple[object, object, object]],
+        reverted: tuple[str, ...] = (),
+        replaced: tuple[str, ...] = (),
+        also_changed: Mapping[str, Change] | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        super().__init__(message, conflicts=conflicts)
+        self.reverted = reverted
+        self.replaced = replaced
+        self.also_changed = dict(also_changed or {})
+        self.plan = plan
 
 
 class UnknownOutcomeError(CaiboError):
@@ -188,10 +257,28 @@ class UnknownOutcomeError(CaiboError):
         self.status = status
 
 
+def _send(value: Any) -> Send | None:
+    return None if value is None else SENDS[SENDS.index(value)]
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not is_array(value):
+        raise TypeError(type(value))
+    return tuple(_checked(name, str) for name in value)
+
+
 def _checked(value: object, kind: type[T]) -> T:
     if type(value) is not kind:
         raise TypeError(kind)
     return value
+
+
+def _carriable(value: object) -> bool:
+    try:
+        encode(value)
+    except ValueError:  # half a character, or a number beyond any
+        return False
+    return True
 
 
 def _stored(document: Document) -> Document | str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from caibo._errors import APIError, CaiboError, MalformedResponseError, TransportError
+from caibo._record.contract import field_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.masking import mask, one_line
@@ -23,6 +24,7 @@ from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted
 from caibo._wire.waiting import Flow
 from caibo._write import verdict
+from caibo._write.carrying import Send
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
 from caibo._write.reading import Reading, doubt, no_read
@@ -42,6 +44,7 @@ class Progress:
     id: int
     addressed: Document = field(default_factory=Document)
     expect: Document = field(default_factory=Document)
+    send: Send = "record"
     protection: Protection = "none"
     writes: int = 0
     attempts: int = 0
@@ -49,6 +52,8 @@ class Progress:
     #: What the last write was to set, and on which record.
     tried: Document = field(default_factory=Document)
     before: Document = field(default_factory=Document)
+    #: What the last write did not carry, by wire name.
+    left_out: tuple[str, ...] = ()
 
     _operation: str = field(default_factory=lambda: os.urandom(16).hex())
     _began: float = 0.0
@@ -92,6 +97,8 @@ class Progress:
                     attempts=update.attempts,
                     request_id=update.request_id,
                     seconds=clock.now() - self._began,
+                    send=self.send,
+                    left_out=update.left_out,
                 )
             )
         return update
@@ -120,9 +127,11 @@ class Progress:
             attempts=self.attempts,
         )
 
-    def tries(self, mine: Document, before: Document, after: Document) -> Flow[None]:
+    def tries(
+        self, mine: Document, before: Document, after: Document, left_out: tuple[str, ...]
+    ) -> Flow[None]:
         """Note what is merged onto which record, and announce it."""
-        self.tried, self.before = mine, before
+        self.tried, self.before, self.left_out = mine, before, left_out
         self.changes = differences(before, after, mine)
         yield from self.intends(before)
 
@@ -138,6 +147,8 @@ class Progress:
                 changes=dict(self.changes),
                 before=before,
                 attempt=self.writes,
+                send=self.send,
+                left_out=self._left_out(),
             )
         )
 
@@ -210,6 +221,7 @@ class Progress:
                 expect=self.expect,
                 read_at=datetime.now(UTC),
                 reread=True,
+                left_out=self.left_out,
             )
         return UnknownOutcomeError(
             verdict.unknown(
@@ -236,6 +248,7 @@ class Progress:
             attempts=self.attempts,
             request_id=reading.request_id,
             carried=carried(reading.document, self.addressed),
+            send=self.send,
         )
 
     def result(
@@ -253,7 +266,7 @@ class Progress:
 
         Args:
             outcome: as in `Update`.
-            sent: the record as it was sent.
+            sent: the record as it was to become.
             seen: the record as it was seen since, if it was.
             addressed: the paths in it that were ours to change.
             written: the answer to the write, unless it was lost.
@@ -283,6 +296,11 @@ class Progress:
             race_window=race_window,
             attempts=self.attempts,
             request_id=quoted if written is None else request_id(written),
-            carried=tuple(name for name in kept if name not in gone),
+            carried=tuple(name for name in kept if name not in (*gone, *self.left_out)),
             also_changed=also,
+            send=self.send,
+            left_out=self._left_out(),
         )
+
+    def _left_out(self) -> tuple[str, ...]:
+        return tuple(map(field_name, self.left_out))

@@ -19,6 +19,7 @@ from caibo._wire import clock
 from caibo._wire.exchange import Wire
 from caibo._wire.log import log
 from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
+from caibo._write.carrying import Send
 from caibo._write.events import Observer, Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.rules import Rules
 from caibo._write.update import Protection
@@ -36,6 +37,8 @@ class Learnt:
 
     #: A write with an old entity tag was refused, and the record had another one.
     honours_tags: bool = False
+    #: What was once left out of a write and stayed, see `carrying.carrier`.
+    stays: set[Send] = field(default_factory=set[Send])
 
     @property
     def protection(self) -> Protection:
@@ -51,6 +54,7 @@ class Settings:
     confirm: Confirm
     max_base_age: float
     deadline: float
+    send: Send
     #: The same object in every copy of a client.
     learnt: Learnt = field(default_factory=Learnt)
 

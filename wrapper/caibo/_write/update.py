@@ -11,6 +11,7 @@ from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.masking import mask
 from caibo._record.spelling import find, fold, text
+from caibo._write.carrying import Send
 
 Outcome = Literal["unchanged", "accepted", "confirmed", "normalised", "already-applied"]
 Protection = Literal["none", "local-lock", "shared-lock", "if-match", "conditional"]
@@ -33,14 +34,15 @@ class Update:
 
     Attributes:
         customer: the record after the update: as the gateway answered it where it
-            answered with the record, else as it was sent.
+            answered with the record, else as it was to become.
         changes: what differed, by field name (`extra` members by wire name).
         outcome: "unchanged" (nothing differed, nothing was sent), "accepted" (the
             gateway said 2xx and nothing against it; nothing was read back, and
             after a 202 it may be applied later), "confirmed" (read back, with the
             new values), "normalised" (read back; the gateway spells a value
             otherwise) or "already-applied" (a plan whose values the record has).
-        protection: what kept other writers out since the record was read: "none"
+        protection: what kept other writers of what was sent out since the record was
+            read: "none"
             (nothing was written, or what was written was handed over by the caller),
             "local-lock" (other threads of this process waited, or other tasks of this
             event loop; one kind does not wait for the other), "shared-lock" (and
@@ -48,17 +50,20 @@ class Update:
             entity tag, but there are gateways that send tags and ignore If-Match)
             or "conditional" (it did, and this client has seen a stale tag refused).
         race_window: seconds from asking for the record to the answer of the write:
-            at most so long was the time in which another writer's change would have
-            been overwritten unseen; `None` where one of them did not happen, or the
+            at most so long was the time in which another writer's change of what was
+            sent would have been overwritten unseen; `None` where one of them did not happen, or the
             answer to the write was lost.
         attempts: how many times the write was sent; 0 when it was not.
         request_id: what to quote to the vendor, where the gateway sent one.
         carried: members outside the contract that were sent along, and are still
             there as far as was seen.
-        also_changed: what differs from what was sent though nobody addressed it, by
-            field name: a time that the gateway sets, a member that it dropped, what
-            somebody else wrote meanwhile.  `None` where no whole record was seen:
-            nothing was read back, and the answer to the write did not hold it.
+        also_changed: what differs from what was meant to be there though nobody
+            addressed it, by field name: a time that the gateway sets, a member that it
+            dropped, what somebody else wrote meanwhile.  `None` where no whole record
+            was seen: nothing was read back, and the answer to the write did not hold it.
+        send: what the write was to carry, as the client's option says.
+        left_out: members of the record that the write did not carry, by field name;
+            none with ``send="record"``.
     """
 
     customer: Customer
@@ -70,6 +75,8 @@ class Update:
     request_id: str | None = None
     carried: tuple[str, ...] = ()
     also_changed: Mapping[str, Change] | None = None
+    send: Send = "record"
+    left_out: tuple[str, ...] = ()
 
 
 def differences(before: Document, after: Document, addressed: Iterable[str]) -> dict[str, Change]:

@@ -16,6 +16,7 @@ from caibo._record.shape import in_two_spellings, misfit, no_record
 from caibo._wire import clock
 from caibo._wire.refusals import entity_tag
 from caibo._wire.waiting import Flow
+from caibo._write.carrying import Send
 from caibo._write.draft import Edit
 from caibo._write.plan import Plan
 from caibo._write.progress import Progress
@@ -54,7 +55,15 @@ def get(session: Session, id: int) -> Flow[Customer]:
 
 def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
     id, addressed, expect, given = yield from _checked(session, wanted)
-    so_far = Progress(session=session, verb="update", id=id, addressed=addressed, expect=expect)
+    send = session.settings.send
+    if given is not None and send != "record":
+        raise ConfigurationError(
+            f'current= goes with send="record" only: nothing is read, so what send="{send}" leaves '
+            'out could be lost unseen; nothing was sent. Use client.with_options(send="record").'
+        )
+    so_far = Progress(
+        session=session, verb="update", id=id, addressed=addressed, expect=expect, send=send
+    )
     write = Write(
         so_far,
         session.settings.settle(confirm),
@@ -88,11 +97,15 @@ def apply(
     if not isinstance(plan, Plan):
         raise ConfigurationError(f"apply takes a caibo.Plan, not {type(plan).__name__}")
     settle = session.settings.settle(confirm)
+    send: Send = plan.send or session.settings.send
     on_conflict = _on_conflict(on_conflict)
-    _check_stored(plan, session.settings)
-    id = session.about(plan.id)
-    ours = yield from changes_by(session.settings.rules, session.wire, id, plan.addressed)
-    so_far = Progress(session=session, verb="apply", id=id, addressed=ours, expect=plan.expect)
+    id, ours = session.about(plan.id), plan.addressed
+    if plan.send is None:  # else its values are those of the gateway
+        _check_stored(plan, session.settings)
+        ours = yield from changes_by(session.settings.rules, session.wire, id, ours)
+    so_far = Progress(
+        session=session, verb="apply", id=id, addressed=ours, expect=plan.expect, send=send
+    )
     if plan.applied:
         reading = yield from read(session.wire, id)
         check_stands(id, plan.base, ours, reading.document)
@@ -104,6 +117,7 @@ def apply(
         on_conflict,
         session.settings.max_base_age,
         session.settings.learnt,
+        plan.left_out,
     )
     age = (datetime.now(UTC) - plan.read_at).total_seconds()
     fresh = not plan.reread and 0 <= age <= session.settings.max_base_age
@@ -144,7 +158,13 @@ def end_edit(
     addressed = yield from changes_by(
         session.settings.rules, session.wire, edit.id, edit.addressed()
     )
-    so_far = Progress(session=session, verb="edit", id=edit.id, addressed=addressed)
+    so_far = Progress(
+        session=session,
+        verb="edit",
+        id=edit.id,
+        addressed=addressed,
+        send=session.settings.send,
+    )
     if not so_far.addressed:
         edit.update = so_far.unchanged(reading)
         return

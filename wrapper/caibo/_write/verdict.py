@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from caibo._errors import (
+    BadRequestError,
     CaiboError,
     ConflictError,
     MalformedResponseError,
-    OverwrittenError,
     ServerError,
     TransportError,
 )
@@ -17,10 +17,13 @@ from caibo._record.compare import Grade, at, grade, label, leaves
 from caibo._record.contract import field_name, field_of, server_owned
 from caibo._record.document import Document
 from caibo._record.json_text import is_object, same
+from caibo._record.masking import one_line
 from caibo._record.respelling import Path, respelt
 from caibo._record.shape import in_two_spellings, misfit, no_record, of_another
 from caibo._record.spelling import find, fold, has
 from caibo._record.values import as_read, integer
+from caibo._write.carrying import narrowest
+from caibo._write.plan import OverwrittenError, restoring
 from caibo._write.update import Change, Outcome
 
 Grades = Mapping[Path, Grade]
@@ -40,6 +43,18 @@ SAME_TAG = (
 UNTOUCHED = (
     "Read back afterwards, the record has its old values: as far as can be seen, nothing was "
     "written."
+)
+_CAUSES = (
+    "Someone may have written after us, the gateway did not store it or stores it in a spelling "
+    "that is not known here, or this read lags behind. `conflicts` has the values."
+)
+_REFUSED = (
+    "The gateway shows {} and refuses to be sent what it said. A client with "
+    'send="contract" leaves such members out. Nothing was changed.'
+)
+_GONE = (
+    'customers.apply(error.plan) gives back what is gone. This gateway takes send="{send}", '
+    "unless that was cleared for another reason; `also_changed` has the values."
 )
 #: What frameworks call it; to take one too many for a refusal costs one read.
 _SUCCESS = ("success", "succeeded", "isSuccess", "ok")
@@ -142,16 +157,15 @@ def no_answer(status: int, media_type: str, body: bytes, id: int) -> str | None:
     return "a problem document" if failed or media_type == "application/problem+json" else None
 
 
-def contradicts(said: Document, id: int, grades: Grades) -> bool:
+def contradicts(said: Document, id: int, grades: Grades, gone: Collection[str] = ()) -> bool:
     """Tell whether an answer is a record that says something else than was sent.
 
     One that is shorter than the record speaks only of the members that it has.
     """
     if no_record(said, id):
         return of_another(said, id)
-    return any(
-        what in ("reverted", "other") and has(said, path[0]) for path, what in grades.items()
-    )
+    otherwise = [path[0] for path, what in grades.items() if what in ("reverted", "other")]
+    return any(has(said, name) for name in (*otherwise, *gone))
 
 
 def whole(said: Document, id: int, sent: Document) -> bool:
@@ -245,25 +259,59 @@ def changed_each_time(id: int, writes: int) -> ConflictError:
     )
 
 
+def advise(error: CaiboError, along: Collection[str]) -> None:
+    """Let a refusal of members outside the contract that nobody addresses say what leaves them out.
+
+    Args:
+        error: the refusal.
+        along: what was sent along.
+    """
+    if isinstance(error, BadRequestError):
+        named = dict.fromkeys(name.partition(".")[0] for name in error.field_errors)
+        refused = [name for name in named if name in along and field_of(name) is None]
+        if refused:
+            error.hint = _REFUSED.format(one_line(", ".join(refused)))
+
+
 def done(*, answered: bool) -> str:
     """Say what a write came to before it was read back; without an answer the record told."""
     return "was accepted" if answered else "was seen to have been applied"
 
 
 def overwritten(
-    id: int, tried: Document, before: Document, found: Document, grades: Grades, *, answered: bool
+    id: int,
+    tried: Document,
+    before: Document,
+    found: Document,
+    grades: Grades,
+    *,
+    done: str,
+    also: Mapping[str, Change],
+    gone: Collection[str] = (),
 ) -> OverwrittenError:
-    """Say which values of a write the record does not have, and what it has instead."""
+    """Say which values of a write the record does not have, and what it has instead.
+
+    Args:
+        id: the customer.
+        tried: what was merged.
+        before: the record that it was merged onto.
+        found: the record as it is.
+        grades: of what was tried.
+        done: what the write came to before the record was read back.
+        also: what differs beyond what was tried.
+        gone: members that the write left out and the record has lost.
+    """
     wanted = dict(leaves(tried, before))
     reverted = tuple(label(path) for path, what in grades.items() if what == "reverted")
     replaced = tuple(label(path) for path, what in grades.items() if what == "other")
     said = [f"{', '.join(reverted)} reverted to what was read before"] if reverted else []
     said += [f"{', '.join(replaced)} set to a third value"] if replaced else []
+    said += [f"{', '.join(map(field_name, gone))} left out and gone"] if gone else []
+    advice = [_CAUSES] if reverted or replaced else []
+    advice += [_GONE.format(send=narrowest(gone))] if gone else []
     return OverwrittenError(
-        f"PUT /customers/{id} {done(answered=answered)}, and read back, the record says something "
-        f"else: {'; '.join(said)}. Someone may have written after us, the gateway did not "
-        "store it or stores it in a spelling that is not known here, or this read lags behind. "
-        "`conflicts` has the values.",
+        f"PUT /customers/{id} {done}, and read back, the record says something else: "
+        f"{'; '.join(said)}. {' '.join(advice)}",
         conflicts={
             label(path): (at(before, path), at(found, path), wanted[path])
             for path, what in grades.items()
@@ -271,6 +319,8 @@ def overwritten(
         },
         reverted=reverted,
         replaced=replaced,
+        also_changed=also,
+        plan=restoring(id, before, found, gone),
     )
 
 

@@ -12,19 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from caibo._errors import APIError, CaiboError, OverwrittenError, ServerError
+from caibo._errors import APIError, CaiboError, ServerError
 from caibo._record.compare import OnConflict, leaves, three_way
 from caibo._record.contract import field_name
 from caibo._record.document import Document
 from caibo._record.respelling import Path
+from caibo._record.spelling import has
 from caibo._wire.answers import Answer
-from caibo._wire.calls import Call, body, call
+from caibo._wire.calls import Call
 from caibo._wire.exchange import Wire
 from caibo._wire.hints import page_of
 from caibo._wire.retry import retry_after, retryable
 from caibo._wire.waiting import Flow
 from caibo._write import verdict
-from caibo._write.plan import UnknownOutcomeError
+from caibo._write.carrying import carrier, carry, gone, stayed, unproven
+from caibo._write.plan import OverwrittenError, UnknownOutcomeError
 from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
 from caibo._write.session import Learnt
@@ -45,12 +47,16 @@ class Write:
     on_conflict: OnConflict = "raise"
     max_age: float = 1.0
     learnt: Learnt = field(default_factory=Learnt)
+    #: What a write whose fate is open left out of the base.
+    left_out: tuple[str, ...] = ()
 
     _wire: Wire = field(init=False)
     _id: int = field(init=False)
     _addressed: Document = field(init=False)
     #: A tag was refused, and the record read after that still had it.
     _same_tag: bool = False
+    #: A record, and what a write that may have been applied since left out of it.
+    _at_risk: tuple[Document, tuple[str, ...]] = field(init=False)
     #: An answer was lost, so a later 412 may come of our own write.
     _unsure: bool = False
     #: Why a write may have been applied, or may still be, that was not seen to land.
@@ -59,6 +65,7 @@ class Write:
     def __post_init__(self) -> None:
         self._wire = self.so_far.session.wire
         self._id, self._addressed = self.so_far.id, self.so_far.addressed
+        self._at_risk = self.base or Document(), self.left_out
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
@@ -95,6 +102,7 @@ class Write:
         held = so_far.protection
         while True:
             before = reading.document
+            self._check_left_out(before)
             verdict.check_fit(self._id, before, self._addressed, so_far.expect)
             mine = self._mine(before)
             after = merged(before, mine)
@@ -103,10 +111,11 @@ class Write:
                 verdict.check_expected(self._id, before, so_far.expect, self._addressed)
             if after is before:
                 return (yield from self._nothing_to_write(reading, mine))
-            yield from so_far.tries(mine, before, after)
+            carried = carry(self._id, so_far.send, after, mine)
+            yield from so_far.tries(mine, before, after, carried.left_out)
             so_far.protection = self._protection(reading, held)
             try:
-                written = yield from so_far.sends(self._put(after, reading))
+                written = yield from so_far.sends(self._put(carried.call, reading))
             except CaiboError as error:
                 outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
@@ -115,11 +124,14 @@ class Write:
                     reading = yield from self._refused_for_now(error, reading)
                 elif outdated or verdict.lost(error):
                     self._unsure = True
+                    self._at_risk = before, carried.left_out
                     found = yield from self._look(error, reading if outdated else None)
                     if isinstance(found, Update):
                         return found
                     reading = found
                 else:
+                    sent = (name for name in after if name not in carried.left_out)
+                    verdict.advise(error, [name for name in sent if not has(mine, name)])
                     raise
             else:
                 return (yield from self._accepted(written, reading, after))
@@ -134,10 +146,7 @@ class Write:
             return held
         return self.learnt.protection
 
-    def _put(self, document: Document, reading: Reading) -> Call:
-        from caibo_api.api.customers import replace_customer
-
-        made = call(replace_customer, self._id, body=body(document))
+    def _put(self, made: Call, reading: Reading) -> Call:
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
         known = (reading.document,)
         return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=known)
@@ -195,6 +204,7 @@ class Write:
             raise so_far.unknown(error, "", unread=unread) from error
         if refused is not None:
             self._learn(refused, reading)
+        self._check_left_out(reading.document)
         grades = verdict.graded(so_far.tried, so_far.before, reading.document)
         fate = verdict.fate(grades)
         if fate == "landed":
@@ -211,10 +221,13 @@ class Write:
     def _accepted(self, written: Answer, reading: Reading, after: Document) -> Flow[Update]:
         so_far, window = self.so_far, _window(reading, written)
         said = verdict.said(written.content)
-        grades = verdict.graded(so_far.tried, so_far.before, said or Document())
-        if self.settle is not None or (said and verdict.contradicts(said, self._id, grades)):
-            return (yield from self._verified(None, written, window))
         seen = said if said and verdict.whole(said, self._id, after) else None
+        before, left_out = so_far.before, so_far.left_out
+        grades = verdict.graded(so_far.tried, before, said or Document())
+        lost = gone(before, left_out, said or Document())
+        doubted = said and (verdict.contradicts(said, self._id, grades, lost) or (seen and lost))
+        if self.settle is not None or doubted or unproven(before, left_out, self.learnt.stays):
+            return (yield from self._verified(None, written, window))
         return self._result("accepted", after, seen, written=written, race_window=window)
 
     def _verified(
@@ -236,10 +249,40 @@ class Write:
                 ) from unread
         tried, before, found = so_far.tried, so_far.before, back.document
         grades = verdict.graded(tried, before, found)
-        if not verdict.landed(grades):
-            raise verdict.overwritten(self._id, tried, before, found, grades, answered=answered)
+        lost = gone(before, so_far.left_out, found)
+        if lost or not verdict.landed(grades):
+            raise self._overwritten(before, found, lost, verdict.done(answered=answered))
+        if answered and verdict.fate(grades) == "landed":
+            self.learnt.stays.update(stayed(before, so_far.left_out, found))
         outcome, sent = verdict.outcome(grades), merged(before, tried)
         return self._result(outcome, sent, found, written=written, back=back, race_window=window)
+
+    def _check_left_out(self, found: Document) -> None:
+        """See that a write that may have been applied took nothing away.
+
+        Raises:
+            OverwrittenError: it did.
+        """
+        was, names = self._at_risk
+        if lost := gone(was, names, found):
+            raise self._overwritten(was, found, lost, "may have been applied")
+
+    def _overwritten(
+        self, before: Document, found: Document, lost: tuple[str, ...], done: str
+    ) -> OverwrittenError:
+        self.learnt.stays.difference_update(map(carrier, lost))
+        tried = self.so_far.tried or self._addressed
+        ours = [path for path, _ in leaves(tried, before)]
+        return verdict.overwritten(
+            self._id,
+            tried,
+            before,
+            found,
+            verdict.graded(tried, before, found),
+            done=done,
+            also=verdict.beyond(merged(before, tried), found, ours),
+            gone=lost,
+        )
 
     def _result(self, outcome: Outcome, sent: Document, seen: Document | None, **of: Any) -> Update:
         ours = [path for path, _ in leaves(self.so_far.tried, self.so_far.before)]
@@ -259,12 +302,10 @@ def _alone(so_far: Progress, document: Document, etag: str | None) -> Flow[Updat
 
 
 def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
-    from caibo_api.api.customers import replace_customer
-
     yield from so_far.intends(None)
-    asked = _if_match(call(replace_customer, so_far.id, body=body(document)), etag)
+    whole = carry(so_far.id, "record", document, ())
     try:
-        written = yield from so_far.sends(asked)
+        written = yield from so_far.sends(_if_match(whole.call, etag))
     except CaiboError as error:
         if not verdict.lost(error):
             raise
@@ -293,8 +334,9 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
         outcome, ours = verdict.outcome(grades), _fields_of(document)
         return so_far.result(outcome, document, found, ours, written=written, back=back)
     if error is None:
-        nothing = Document()
-        raise verdict.overwritten(so_far.id, document, nothing, found, grades, answered=True)
+        also = verdict.beyond(document, found, _fields_of(document))
+        done, nothing = verdict.done(answered=True), Document()
+        raise verdict.overwritten(so_far.id, document, nothing, found, grades, done=done, also=also)
     reason = "Read back, the record is not what was sent."
     raise so_far.unknown(error, reason, seen=back) from error
 
