@@ -375,9 +375,29 @@ class TestSharedLock:
         lock = {"nothing": lambda _: None, "a function": function, "the other face's": other}[given]
         client = connect(lock=lock)
 
-        with pytest.raises(caibo.LockError, match="needs a context manager"):
+        with pytest.raises(caibo.LockError, match=r"must give an? (async )?context manager and"):
             client.update(id, phone="new")
 
+        assert methods(fake) == ""
+
+    @pytest.mark.parametrize("error", [AttributeError, TypeError, ConnectionError])
+    def test_a_lock_server_that_is_down_is_named_as_that(
+        self, connect: Connect, fake: FakeCaibo, id: int, error: type[Exception]
+    ) -> None:
+        """And not as something that is no lock, whatever its library raises."""
+
+        class Down:
+            def __enter__(self) -> None:
+                raise error("redis.internal refused")
+
+            async def __aenter__(self) -> None:
+                raise error("redis.internal refused")
+
+        with pytest.raises(caibo.LockError) as caught:
+            connect(lock=lambda _: Down()).update(id, phone="new")
+
+        told = f"customer {id}: lock= raised {error.__name__}; nothing was written"
+        assert str(caught.value) == told
         assert methods(fake) == ""
 
     def test_what_is_no_function_is_refused_at_once(self, connect: Connect) -> None:

@@ -97,13 +97,168 @@ def test_it_has_a_line_for_each_attempt_and_one_for_each_write(
 
     said = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "caibo"]
     ending = "accepted; fields: phone; attempts: 2; request id: fake-000003"
+    refusal = "BadRequestError, not-written; status: 400; attempts: 1; request id: fake-000004"
     assert said == [
         ("DEBUG", f"GET /customers/{id}, attempt 1: 200"),
         ("DEBUG", f"PUT /customers/{id}, attempt 1: 429"),
         ("DEBUG", f"PUT /customers/{id}, attempt 2: 200"),
         ("INFO", f"update of customer {id}: {ending}"),
         ("DEBUG", f"PUT /customers/{id}, attempt 1: 400"),
-        ("INFO", f"replace of customer {id} failed: BadRequestError, not-written"),
+        ("WARNING", f"replace of customer {id} failed: {refusal}"),
+    ]
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Give what a structured logger gets of a record, but for what differs each time."""
+    own = {n[6:]: v for n, v in record.__dict__.items() if n.startswith("caibo_")}
+    return {n: v for n, v in own.items() if n not in ("operation", "seconds")}
+
+
+def lose_for_good(fake: FakeCaibo) -> None:
+    fake.fail_next(500, method="PUT")
+    fake.fail_next(501, method="GET", after=1, times=9)
+
+
+FAILURES: dict[str, tuple[Callable[[FakeCaibo, int], object], dict[str, Any], str, dict[str, Any]]]
+FAILURES = {
+    "the write is refused": (
+        lambda fake, _: fake.fail_next(422, method="PUT"),
+        {},
+        "",
+        {"error": "BadRequestError", "status": 422, "attempts": 1, "request_id": "fake-000002"},
+    ),
+    "the write is tried several times": (
+        lambda fake, _: fake.fail_next(429, method="PUT", times=3),
+        {},
+        "",
+        {"error": "RateLimitedError", "status": 429, "attempts": 3, "request_id": "fake-000004"},
+    ),
+    "nobody knows": (
+        lambda fake, _: lose_for_good(fake),
+        {},
+        "",
+        {"error": "UnknownOutcomeError", "status": 500, "attempts": 1, "request_id": "fake-000002"},
+    ),
+    "the read fails": (
+        lambda fake, _: fake.fail_next(403, method="GET"),
+        {},
+        " before its write",
+        {"error": "PermissionDeniedError", "status": 403, "attempts": 1}
+        | {"request_id": "fake-000001"},
+    ),
+    "the gateway hangs up": (
+        lambda fake, _: fake.lose_response("GET", times=9),
+        {},
+        " before its write",
+        {"error": "TransportError", "status": None, "attempts": 3, "request_id": None},
+    ),
+    "the record says something else": (
+        lambda *_: None,
+        {"expect": {"phone": "1"}},
+        " before its write",
+        {"error": "ConflictError", "status": None, "attempts": None, "request_id": None},
+    ),
+}
+
+
+@pytest.mark.parametrize(("fail", "options", "when", "told"), FAILURES.values(), ids=FAILURES)
+def test_a_write_that_failed_is_a_warning_with_its_facts(
+    client: Face,
+    fake: FakeCaibo,
+    id: int,
+    caplog: pytest.LogCaptureFixture,
+    fail: Callable[[FakeCaibo, int], object],
+    options: Any,
+    when: str,
+    told: dict[str, Any],
+) -> None:
+    """Class, status, attempts and request id, as text and as fields; once."""
+    caplog.set_level(logging.WARNING, "caibo")
+    fail(fake, id)
+
+    with pytest.raises(caibo.CaiboError) as caught:
+        client.update(id, phone=None, **options)
+
+    [record] = caplog.records
+    outcome = "unknown" if told["error"] == "UnknownOutcomeError" else "not-written"
+    shown = [told["status"], told["attempts"], told["request_id"]]
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        f"update of customer {id} failed{when}: {told['error']}"
+        f"{'' if when else f', {outcome}'}; status: {shown[0]}; "
+        f"attempts: {shown[1]}; request id: {shown[2]}"
+    )
+    begun: dict[str, Any] = {} if when else {"fields": ["phone"]}
+    always = {"verb": "update", "customer_id": id, "outcome": outcome}
+    assert fields_of(record) == {**always, **told, **begun}
+    assert type(caught.value).__name__ == told["error"]
+
+
+@pytest.mark.parametrize("verb", ["apply", "edit", "replace"])
+def test_every_verb_that_writes_is_told(
+    connect: Connect, fake: FakeCaibo, id: int, caplog: pytest.LogCaptureFixture, verb: str
+) -> None:
+    """Also where it fails before its write."""
+    stored = caibo.Plan.from_json(connect().plan(id, phone=None).to_json())
+    client = connect(lock=lambda _: None)
+    caplog.set_level(logging.INFO, "caibo")
+    caplog.clear()
+    calls: dict[str, Callable[[], object]] = {
+        "apply": lambda: client.apply(stored),
+        "edit": lambda: edited(client, id),
+        "replace": lambda: client.replace(id, {"name": "A", "email": "a@b.c"}),
+    }
+
+    with pytest.raises(caibo.LockError):
+        calls[verb]()
+
+    [record] = caplog.records
+    assert record.getMessage().startswith(f"{verb} of customer {id} failed before its write: Lock")
+
+
+def edited(client: Face, id: int) -> None:
+    with client.edit(id) as draft:
+        draft.phone = None
+
+
+def test_an_edit_that_cannot_read_is_told(
+    client: Face, fake: FakeCaibo, id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was to be a write."""
+    fake.fail_next(403, method="GET")
+
+    with pytest.raises(caibo.PermissionDeniedError):
+        edited(client, id)
+
+    assert [r.levelname for r in caplog.records if r.name == "caibo"] == ["WARNING"]
+
+
+@pytest.mark.parametrize("call", [Face.get, Face.plan, lambda c, i: c.update(i, name=7)], ids=str)
+def test_what_is_no_write_is_no_warning(
+    client: Face, fake: FakeCaibo, id: int, caplog: pytest.LogCaptureFixture, call: Any
+) -> None:
+    """Whoever called gets the error."""
+    fake.fail_next(403, method="GET")
+
+    with pytest.raises(caibo.CaiboError):
+        call(client, id)
+
+    assert [r for r in caplog.records if r.name == "caibo"] == []
+
+
+def test_what_went_well_has_fields_too(
+    client: Face, id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each request, and the write."""
+    caplog.set_level(logging.DEBUG, "caibo")
+
+    client.update(id, phone=None)
+
+    assert [fields_of(r) for r in caplog.records if r.name == "caibo"] == [
+        {"request": f"GET /customers/{id}", "attempt": 1, "answer": "200"},
+        {"request": f"PUT /customers/{id}", "attempt": 1, "answer": "200"},
+        {"verb": "update", "customer_id": id, "outcome": "accepted", "fields": ["phone"]}
+        | {"attempts": 1, "request_id": "fake-000002"},
     ]
 
 

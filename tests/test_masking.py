@@ -29,7 +29,7 @@ def refusal_of(sent: Any, body: Any, known: Any = None, **headers: str) -> caibo
         f"https://gateway.test/customers/{ID}",
         headers={"X-API-Key": KEY},
         json=sent,
-        extensions={} if known is None else {"known": known},
+        extensions={} if known is None else {"known": (known,)},
     )
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = Sent(answer(400, content, **headers), content)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from faces import Connect, Face
 from scripted import ID, Script, answer
 
 import caibo
 from caibo.testing import FakeCaibo
-
-PAGE = (Path(__file__).parents[1] / "docs" / "models.md").read_text("utf-8")
 
 
 class Money(Decimal):
@@ -130,19 +127,18 @@ class TestValuesIn:
         assert fake.requests == []
 
     def test_numpys_own(self, client: Face, fake: FakeCaibo) -> None:
-        """Where it is installed."""
-        numpy = pytest.importorskip("numpy")
+        """Of any width; an array has no one form."""
         id = fake.add_customer()
         values = {
-            "a": numpy.int64(7), "b": numpy.float64(1.5), "c": numpy.bool_(True),
-            "d": numpy.str_("x"),
+            "a": np.int64(7), "b": np.float64(1.5), "c": np.bool_(True),
+            "d": np.str_("x"),
         }  # fmt: skip
 
-        update = client.update(numpy.int64(id), extra=values)
+        update = client.update(np.int64(id), extra=values)
 
         assert [update.customer.document[name] for name in "abcd"] == [7, Decimal("1.5"), True, "x"]
         with pytest.raises(caibo.InvalidChangesError, match="is of type ndarray"):
-            client.update(id, extra={"e": numpy.array([1, 2])})
+            client.update(id, extra={"e": np.array([1, 2])})
 
 
 RECORD = (
@@ -180,19 +176,3 @@ class TestCustomersOut:
             told: Any = draft
 
             assert json.loads(told.to_json())["phone"] == told.to_dict()["phone"] == "1"
-
-    def test_the_page_runs(self, fake: FakeCaibo, capsys: pytest.CaptureFixture[str]) -> None:
-        """Its examples print what their comments say."""
-        pytest.importorskip("pydantic")
-        fake.add_customer(id=12345, preferences={"currency": "EUR", "language": "fr"})
-        blocks = re.findall(r"(?ms)^```python\n(.*?)^```$", PAGE)
-
-        with caibo.Caibo(
-            api_key=fake.api_key, base_url=fake.base_url, transport=fake.transport
-        ) as client:
-            names = {"caibo": caibo, "client": client, "__name__": __name__}
-            for block in blocks:
-                exec(compile(block, "models.md", "exec", dont_inherit=True), names)  # noqa: S102
-
-        promised = re.findall(r"(?m)^print\(.*\)  # (.+)$", "".join(blocks))
-        assert capsys.readouterr().out.splitlines() == promised

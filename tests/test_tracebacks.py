@@ -86,7 +86,7 @@ def test_a_failed_write_shows_no_body_no_header_and_no_key(
     """In any frame of ours, of its causes, too."""
 
     def gateway(request: Any) -> Any:
-        request.extensions["known"] = BEFORE
+        request.extensions["known"] = (BEFORE,)
         return caibo_answer() if request.method == "GET" else reply()
 
     def caibo_answer() -> Any:
@@ -114,6 +114,30 @@ def test_a_client_that_cannot_be_made_shows_no_key(connect: Connect, wrong: Any)
     """Nor fails to be shown, half-built as it is."""
     with pytest.raises(caibo.ConfigurationError) as caught:
         connect(**{"api_key": KEY, **wrong})
+
+    assert list(frames(caught.value)) != []
+    assert shown(caught.value) == []
+
+
+UNFIT: dict[str, Callable[[], object]] = {
+    "key": lambda: caibo.ApiKey(f"{KEY}\n"),
+    "token": lambda: caibo.BearerToken(f"{KEY} "),
+    "password": lambda: caibo.Login("grace@example.org", f"{KEY}\ud800"),
+    "e-mail": lambda: caibo.Login(f"{KEY}\ud800", "titanium"),
+    "no password": lambda: caibo.Login("grace@example.org", ""),
+    "variable": caibo.Caibo,
+}
+
+
+@pytest.mark.parametrize("make", UNFIT.values(), ids=UNFIT)
+def test_a_credential_that_cannot_be_made_shows_no_secret(
+    make: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is made without a client, or comes from the environment."""
+    monkeypatch.setenv("CAIBO_API_KEY", f"{KEY}\n")
+
+    with pytest.raises(caibo.ConfigurationError) as caught:
+        make()
 
     assert list(frames(caught.value)) != []
     assert shown(caught.value) == []

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
-from typing import Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import httpx
-from caibo_api import Client as APIClient
 
 from caibo._customers import AsyncCustomers, Customers
 from caibo._errors import ConfigurationError
@@ -45,10 +44,14 @@ from caibo._wire.tls import ssl_context
 from caibo._wire.waiting import AsyncTransport, SyncTransport, Tasks, Threads
 from caibo._write.carrying import Send, check_send
 from caibo._write.events import Observer
+from caibo._write.rules import Rules
 from caibo._write.session import Confirm, Session, Settings
 
+if TYPE_CHECKING:
+    from caibo_api import Client as APIClient
+
 # An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
-_HOST = re.compile(rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?")
+_HOST = rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?"
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
@@ -70,7 +73,7 @@ class _Client:
         deadline: float = 60.0,
         max_retries: int = 2,
         confirm: Confirm = False,
-        validate: bool = True,
+        validate: bool | Rules = True,
         send: Send = "record",
         max_base_age: float = 1.0,
         observers: Sequence[Observer] = (),
@@ -100,7 +103,7 @@ class _Client:
             headers=usable(sent),
         )
         self._settings = Settings(
-            validate=validate,
+            validate=_rules(validate),
             confirm=confirm,
             max_base_age=_age(max_base_age),
             deadline=self._options.deadline,
@@ -166,7 +169,7 @@ class _Client:
         max_retries: int | None = None,
         headers: Mapping[str, str | None] | None = None,
         confirm: Confirm | None = None,
-        validate: bool | None = None,
+        validate: bool | Rules | None = None,
         send: Send | None = None,
         observers: Sequence[Observer] = (),
     ) -> Self:
@@ -211,7 +214,7 @@ class _Client:
         settings = self._settings
         light._settings = replace(
             settings,
-            validate=settings.validate if validate is None else validate,
+            validate=settings.validate if validate is None else _rules(validate),
             confirm=settings.confirm if confirm is None else confirm,
             deadline=light._options.deadline,
             send=settings.send if send is None else check_send(send),
@@ -267,7 +270,10 @@ class Caibo(_Client):
             write twice.
         confirm: read back after each `update`, `apply` and `edit`, at once or after
             so many seconds; see `Customers.update`.
-        validate: hold changes against the contract's limits before sending them.
+        validate: hold changes against the contract's limits before sending them; a
+            callable gets the id and the changes after that, by this package's names,
+            and returns what is to be sent or raises, see `docs/validation.md`.  In
+            `AsyncCaibo` it may be async.
         send: what `update`, `apply` and `edit` send besides what they address:
             "record", everything as it was read, so that nothing is lost whatever the
             gateway does with what is left out; "writable", without the members that
@@ -324,9 +330,11 @@ class Caibo(_Client):
         what it parses and drops is the generator's matter.  A request to another
         origin than `base_url`'s is a `ConfigurationError`.
         """
+        from caibo_api import Client
+
         http = httpx.Client(transport=door.Door(self._wire), **self._around_door())
         self._set_headers(http.headers)
-        return APIClient(base_url=str(self._gateway.base_url)).set_httpx_client(http)
+        return Client(base_url=str(self._gateway.base_url)).set_httpx_client(http)
 
     def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""
@@ -368,9 +376,11 @@ class AsyncCaibo(_Client):
         what it parses and drops is the generator's matter.  A request to another
         origin than `base_url`'s is a `ConfigurationError`.
         """
+        from caibo_api import Client
+
         http = httpx.AsyncClient(transport=door.AsyncDoor(self._wire), **self._around_door())
         self._set_headers(http.headers)
-        return APIClient(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
+        return Client(base_url=str(self._gateway.base_url)).set_async_httpx_client(http)
 
     async def close(self) -> None:
         """Close the connections; a call after that is a `ConfigurationError`."""
@@ -423,7 +433,7 @@ def _checked_url(base_url: str) -> httpx.URL:
         raise ConfigurationError("base_url is no URL; write it as https://host/prefix") from None
     if url.port is not None and not 0 < url.port < 65536:
         raise ConfigurationError("base_url must have a port from 1 to 65535, or none")
-    if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.raw_host):
+    if url.scheme not in ("http", "https") or not re.fullmatch(_HOST, url.raw_host):
         raise ConfigurationError("base_url must start with https:// and name a host")
     # An empty query or fragment is not seen in a parsed URL.
     if url.userinfo or set(str(base_url)) & set("?#"):
@@ -469,6 +479,12 @@ def _count(name: str, value: int, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ConfigurationError(f"{name} must be a whole number from {least} to {most:,}")
     return value
+
+
+def _rules(validate: bool | Rules) -> bool | Rules:
+    if not isinstance(validate, bool) and not callable(validate):
+        raise ConfigurationError("validate must be true, false, or a callable: docs/validation.md")
+    return validate
 
 
 def _callables(observers: Sequence[Observer]) -> tuple[Observer, ...]:

@@ -37,7 +37,7 @@ class Customers:
 
     def _run(self, verb: Callable[[Session], Flow[T]]) -> T:
         session = self._session()
-        return Threads.run(session.wire.whole(verb(session)))
+        return Threads.run(session.whole(verb))
 
     def get(self, id: int, /) -> Customer:
         """Read a customer.
@@ -284,7 +284,7 @@ class AsyncCustomers:
 
     async def _run(self, verb: Callable[[Session], Flow[T]]) -> T:
         session = self._session()
-        return await Tasks.run(session.wire.whole(verb(session)))
+        return await Tasks.run(session.whole(verb))
 
     async def get(self, id: int, /) -> Customer:
         """As `Customers.get`, awaited."""

@@ -6,7 +6,7 @@
     ├── ConflictError               someone else changed the same field: decide
     │   └── OverwrittenError        the record read back says something else
     ├── UnknownOutcomeError         the write may or may not have happened: look, then resume
-    ├── WriteStoppedError           an observer raised: nothing was written
+    ├── WriteStoppedError           an observer or `validate=` raised: nothing was written
     ├── LockError                   `lock=` failed: nothing was written
     ├── TransportError              no usable answer: check the network, try again
     │   └── DeadlineExceededError   the call took longer than `deadline`
@@ -45,6 +45,8 @@ class CaiboError(Exception):
 
     #: What else the reader should know, on a line of its own.
     remark: str = ""
+    #: Whom it concerns, where that is one customer.
+    customer_id: int | None = None
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "caibo"  # as callers write it, and so tracebacks
@@ -124,7 +126,10 @@ class ConflictError(CaiboError):
 
 
 class WriteStoppedError(CaiboError):
-    """An observer raised before the write, so nothing was written; its exception is the cause."""
+    """An observer, or `validate=`, raised before the write: nothing was written.
+
+    What it raised is the `__cause__`.
+    """
 
 
 class LockError(CaiboError):

@@ -7,7 +7,6 @@ contract: what the gateway would take is never refused.
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Mapping
@@ -195,8 +194,10 @@ def _refused_name(name: str, field: Field | None) -> Problem:
     if option := option_problem(name):
         return Problem(name, *option)
     writable = [field.name for field in fields().values() if field.writable]
+    from difflib import get_close_matches
+
     close_ones = [field for field in writable if field in name.lower()]  # phone_number
-    close_ones += difflib.get_close_matches(name.lower(), writable, 1)
+    close_ones += get_close_matches(name.lower(), writable, 1)
     if close_ones:
         return Problem(name, f"is no field; did you mean `{close_ones[0]}`?", close_ones[0])
     message = (

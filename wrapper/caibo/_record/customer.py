@@ -220,10 +220,12 @@ class Customer:
     def _unfit(self, wire: str, wanted: str) -> NoReturn:
         own = spelling(self._document, wire)
         found = json_type(self._document[own]) if own in self._document else "missing"
-        raise MalformedResponseError(
+        error = MalformedResponseError(
             f"customer {self._shown_id()}: {wire} should be {wanted} (found: {found}); "
             f"customer.document[{own!r}] has it as it came"
         )
+        error.customer_id = integer(find(self._document, "id"))
+        raise error
 
     def _shown_id(self) -> str:
         id = find(self._document, "id")

@@ -116,6 +116,11 @@ class Document(Raw, Mapping[str, Any]):
         member = self._members.get(name)
         return None if member is None else member.value
 
+    def over(self, whole: Document, names: Iterable[str]) -> Document:
+        """Return a document of these members: this one's where it has them, else the other's."""
+        members = {n: self._members.get(n) or whole._members[n] for n in names}
+        return Document._of(members)
+
     def only(self, names: Iterable[str]) -> Document:
         """Return a document with these members, as they came.
 

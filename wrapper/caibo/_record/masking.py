@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
-from html import unescape
 from itertools import accumulate
 from typing import Any
 from unicodedata import normalize
@@ -18,14 +17,15 @@ from caibo._record.json_text import is_array, is_object
 
 # The look-behind keeps a long run of letters from being tried at each of them.
 _PART = r"[^\s@\"'<>‹›(),;:]"
-_EMAIL = re.compile(rf"(?<!{_PART}){_PART}++@{_PART}+")
-_KEY = re.compile(r"caibo_(?:test|live)_sk_(\w+)")
+# Compiled when first used: it takes longer than most imports, and few programs need them.
+_EMAIL = rf"(?<!{_PART}){_PART}++@{_PART}+"
+_KEY = r"caibo_(?:test|live)_sk_(\w+)"
 #: How a name of a member is spelt by any framework; everything else may be a value.
-_IDENTIFIER = re.compile(r"[$@A-Za-z_][\w$]*(?:[./][\w$]*|\[[\w'\"]*\])*", re.ASCII)
+_IDENTIFIER = r"(?a)[$@A-Za-z_][\w$]*(?:[./][\w$]*|\[[\w'\"]*\])*"
 # Scripts that put no space between words: each of their characters is one.
-_WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W_\u2e80-\U0003ffff]+")
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,6})?", re.ASCII)
+_WORD = r"[\u2e80-\U0003ffff]|[^\W_\u2e80-\U0003ffff]+"
+_ESCAPED = r"\\u([0-9A-Fa-f]{4})"
+_NUMBER = r"(?a)-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,6})?"
 LONGEST = 300
 #: Shorter ones are found by chance in any sentence, such as the 100 of "maximum length 100".
 _SHORTEST = 4
@@ -44,7 +44,7 @@ def mask(value: object) -> str:
         return repr(value)
     if not isinstance(value, str):
         return "…"
-    domain = value[value.index("@") :] if _EMAIL.fullmatch(value) else ""
+    domain = value[value.index("@") :] if re.fullmatch(_EMAIL, value) else ""
     return repr(f"{value[:1]}…{domain}")
 
 
@@ -70,7 +70,7 @@ class Redactor:
         sent: Mapping[str, Any],
         secrets: Collection[str] = (),
         *,
-        known: Mapping[str, Any] | None = None,
+        known: Iterable[Mapping[str, Any]] = (),
         status: int | None = None,
     ) -> None:
         self._names = {_fold(name) for f in fields().values() for name in (f.name, f.wire)}
@@ -82,8 +82,8 @@ class Redactor:
         self._odd: dict[str, str] = {}  # more signs than letters
         self._left = _MOST
         for secret in secrets:
-            self._learn(_KEY.sub(r"\1", secret), "secret")
-        for record in (sent, known or {}):
+            self._learn(re.sub(_KEY, r"\1", secret), "secret")
+        for record in (sent, *known):
             for label, value in self._leaves("", record):
                 self._learn(value, label)
         for values in self._cut.values():
@@ -98,8 +98,8 @@ class Redactor:
         for secret in self._secrets:
             text = re.sub(re.escape(secret), "‹secret›", text, flags=re.IGNORECASE)
         text = self._any_odd.sub(lambda m: f"‹{self._odd.get(m[0], 'value')}›", text)
-        text = _EMAIL.sub(lambda m: mask(m[0])[1:-1], self._without_values(text))
-        return one_line(_KEY.sub("‹secret›", text), longest)
+        text = re.sub(_EMAIL, lambda m: mask(m[0])[1:-1], self._without_values(text))
+        return one_line(re.sub(_KEY, "‹secret›", text), longest)
 
     def value(self, value: Any, longest: int = LONGEST) -> Any:
         """Redact a string or number that is all that a member says."""
@@ -114,11 +114,11 @@ class Redactor:
 
     def name(self, name: str) -> str:
         """Make the name of a member one line; only what cannot be a name is redacted."""
-        if len(name) > _COMPARED or not _IDENTIFIER.fullmatch(name):
+        if len(name) > _COMPARED or not re.fullmatch(_IDENTIFIER, name):
             return self(name) if _fold(name[:_COMPARED]) not in self._names else one_line(name)
         for secret in self._secrets:
             name = re.sub(re.escape(secret), "‹secret›", name, flags=re.IGNORECASE)
-        return _KEY.sub("‹secret›", name)
+        return re.sub(_KEY, "‹secret›", name)
 
     def everywhere(self, value: Any, longest: int = LONGEST) -> Any:
         """Redact every string and number inside a decoded JSON value."""
@@ -153,7 +153,7 @@ class Redactor:
             digits = _fold(text.rstrip("0").rstrip("."))
         if len(digits) >= (_FEWEST_DIGITS if folded.isdigit() else _SHORTEST):
             self._exact.update({digits: label, folded: label})
-        elif len(text) >= _SHORTEST and not _NUMBER.fullmatch(text):
+        elif len(text) >= _SHORTEST and not re.fullmatch(_NUMBER, text):
             self._odd[text] = label
         if isinstance(value, str) and folded.isdigit() and 10 <= len(folded) <= 15:
             # A phone number without its country code, of up to three digits: ITU-T E.164.
@@ -163,7 +163,7 @@ class Redactor:
             self._cut[folded[:_CUT]].append((folded, label))
 
     def _without_values(self, text: str) -> str:
-        found = ((m.start(), m.end(), _fold(m[0])) for m in _WORD.finditer(text))
+        found = ((m.start(), m.end(), _fold(m[0])) for m in re.finditer(_WORD, text))
         words = [word for word in found if word[2]]
         flat = "".join(word for *_, word in words)
         starts = [0, *accumulate(len(word) for *_, word in words)]
@@ -207,10 +207,12 @@ def _common(one: str, other: str) -> int:
 
 def _plain(text: str) -> str:
     """Undo the escapes of HTML, URLs and JSON, under which a value would not be recognised."""
+    from html import unescape
+
     for _ in range(2 if "&" in text else 0):
         text = unescape(text)
     text = unquote(text) if "%" in text else text
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return re.sub(_ESCAPED, lambda match: chr(int(match[1], 16)), text)
 
 
 def _fold(text: str) -> str:
@@ -226,5 +228,5 @@ def _keys(text: str) -> list[str | Decimal]:
     text = text.strip()
     if not text or len(text) > 4 * _COMPARED:
         return []
-    number = Decimal(text) if _NUMBER.fullmatch(text) else None
+    number = Decimal(text) if re.fullmatch(_NUMBER, text) else None
     return [key for key in (text.casefold(), _fold(text), number) if key is not None and key != ""]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 _LIGHT = ("timeout", "deadline", "max_retries", "headers", "validate", "send", "observers")
@@ -44,9 +43,11 @@ def option_problem(name: str) -> tuple[str, str | None] | None:
 
     Nearly: a letter or two beside an option of the method's own, one beside any other.
     """
+    from difflib import get_close_matches
+
     bare = name.lower().replace("_", "").replace("-", "")
-    near = difflib.get_close_matches(bare, _OWN, 1, 0.82)
-    near += difflib.get_close_matches(bare, _MEANT, 1, 0.92)
+    near = get_close_matches(bare, _OWN, 1, 0.82)
+    near += get_close_matches(bare, _MEANT, 1, 0.92)
     meant = _MEANT.get(bare) or (_MEANT[near[0]] if near else None)
     if meant is None:
         return None

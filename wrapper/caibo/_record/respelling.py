@@ -21,10 +21,8 @@ from caibo._record.values import is_number, number
 Path = tuple[str, ...]
 
 # "+" belongs to it: there are gateways that keep the digits only.
-_PHONE_PUNCTUATION = re.compile(r"[\s().\-/+\u2010-\u2015]")
-_DATE = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
+_PHONE_PUNCTUATION = r"[\s().\-/+\u2010-\u2015]"
+_DATE = r"(?a)\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:z|[+-]\d\d:?\d\d)?)?"
 
 
 def respelt(path: Path, one: Any, other: Any) -> bool:
@@ -52,8 +50,8 @@ def _text(path: Path, value: object) -> str | None:
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", value).casefold())
     text = " ".join(text.split())
     if len(path) == 1 and field_name(path[0]) == "phone":
-        return _PHONE_PUNCTUATION.sub("", text.removeprefix("tel:")).removeprefix("00") or text
-    return _instant(text) if _DATE.fullmatch(text) else text
+        return re.sub(_PHONE_PUNCTUATION, "", text.removeprefix("tel:")).removeprefix("00") or text
+    return _instant(text) if re.fullmatch(_DATE, text) else text
 
 
 def _instant(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,7 +15,6 @@ _AS_IT_IS = frozenset(["", "identity"])
 _WINDOWS = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
 
 
-@dataclass(slots=True, repr=False, eq=False)
 class Answer:
     """What came of one request.
 
@@ -32,15 +30,28 @@ class Answer:
         received_at: when its answer was there.
     """
 
-    request: httpx.Request
-    status_code: int
-    headers: dict[str, str]
-    raw: list[tuple[bytes, bytes]]
-    content: bytes
-    extensions: dict[str, object]
-    asked_at: float
-    received_at: float
-    attempts: int = 1
+    attempts = 1
+
+    def __init__(
+        self,
+        *,
+        request: httpx.Request,
+        status_code: int,
+        headers: dict[str, str],
+        raw: list[tuple[bytes, bytes]],
+        content: bytes,
+        extensions: dict[str, object],
+        asked_at: float,
+        received_at: float,
+    ) -> None:
+        self.request = request
+        self.status_code = status_code
+        self.headers = headers
+        self.raw = raw
+        self.content = content
+        self.extensions = extensions
+        self.asked_at = asked_at
+        self.received_at = received_at
 
     def __repr__(self) -> str:
         return f"Answer({self.status_code})"  # error reporters show the locals of frames
@@ -88,14 +99,14 @@ def answer(request: httpx.Request, sent: Sent, asked_at: float, now: float) -> A
         # The status still stands where its explanation was lost.
         content = bytes(sent.body[:LARGEST_BODY])
     return Answer(
-        request,
-        response.status_code,
-        headers,
-        raw,
-        content,
-        response.extensions,
-        asked_at,
-        now,
+        request=request,
+        status_code=response.status_code,
+        headers=headers,
+        raw=raw,
+        content=content,
+        extensions=response.extensions,
+        asked_at=asked_at,
+        received_at=now,
     )
 
 

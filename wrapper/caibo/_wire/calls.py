@@ -6,7 +6,6 @@ checkers hold every call here against the generated signature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from caibo._record.document import Document
@@ -30,8 +29,8 @@ class Call(NamedTuple):
     content: bytes | None
     #: Until when it may be sent again as it is, by the clock.
     fresh_until: float | None = None
-    #: The record that the request was made of, for what the answer may quote of it.
-    known: Document | None = None
+    #: Records of the customer, for what the answer may quote of them.
+    known: tuple[Document, ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"
@@ -58,9 +57,9 @@ def body(document: Document) -> Any:
     return _Body(document)
 
 
-@dataclass(frozen=True, slots=True)
 class _Body:
-    document: Document
+    def __init__(self, document: Document) -> None:
+        self.document = document
 
     def to_dict(self) -> Document:
         return self.document

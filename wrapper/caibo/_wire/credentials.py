@@ -11,13 +11,10 @@ import copy
 import inspect
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import httpx
-from caibo_api.api.authentication import login
 
 from caibo._errors import (
     CaiboError,
@@ -85,10 +82,12 @@ class Credential(httpx.Auth):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
 class _Lease:
-    secret: str = field(repr=False)
-    ends: float | None = None  # by the clock; None where nobody said
+    """A secret, and when it ends by the clock: `None` where nobody said."""
+
+    def __init__(self, secret: str, ends: float | None = None) -> None:
+        self.secret = secret
+        self.ends = ends
 
     def usable(self) -> bool:
         return self.ends is None or clock.now() < self.ends
@@ -202,8 +201,11 @@ class ApiKey(Renewing):
     _scheme = ""
 
     def __init__(self, api_key: str | Provider) -> None:
+        key = None if callable(api_key) else api_key
+        if key is not None and (wrong := unfit("api_key", key)):
+            del api_key, key  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._provider = api_key
-        key = None if callable(api_key) else header_value("api_key", api_key)
         self._mode: Mode | None = None if key is None else _mode(key)
         super().__init__(key, renewable=key is None)
 
@@ -263,8 +265,11 @@ class BearerToken(Renewing):
     """
 
     def __init__(self, access_token: str | Provider) -> None:
+        token = None if callable(access_token) else access_token
+        if token is not None and (wrong := unfit("access_token", token)):
+            del access_token, token  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._provider = access_token
-        token = None if callable(access_token) else header_value("access_token", access_token)
         super().__init__(token, renewable=token is None)
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
@@ -288,16 +293,15 @@ class Login(Renewing):
 
     def __init__(self, email: str, password: str) -> None:
         super().__init__(None, renewable=True)
-        for name, value in (("email", email), ("password", password)):
-            if not isinstance(value, str) or not value:
-                raise ConfigurationError(f"Login: {name} must be a non-empty string")
-            try:
-                encode(value)
-            except ValueError as error:
-                raise ConfigurationError(f"Login: {name} {error}") from None
+        wrong = _no_text("email", email) or _no_text("password", password)
+        if wrong:
+            del email, password  # error reporters show the locals of frames
+            raise ConfigurationError(wrong)
         self._document = Document({"email": email, "password": password})
 
     def _fetch(self, request: httpx.Request, wire: Wire) -> Flow[_Lease]:
+        from caibo_api.api.authentication import login
+
         attempt = wire.request(call(login, body=body(self._document)))
         try:
             answer = yield from wire.once(attempt)
@@ -319,6 +323,8 @@ class Login(Renewing):
 
 def _ends(answer: Answer, expire_date: object) -> float | None:
     """Translate `expireDate` into the local monotonic clock, a little early."""
+    from email.utils import parsedate_to_datetime
+
     try:
         expires = datetime.fromisoformat(str(expire_date))
         sent = parsedate_to_datetime(answer.headers["date"])
@@ -395,12 +401,30 @@ class Foreign(Credential):
 
 def header_value(name: str, value: object) -> str:
     """Refuse here what httpx or h11 would refuse with the value in their message."""
+    if wrong := unfit(name, value):
+        del value  # error reporters show the locals of frames
+        raise ConfigurationError(wrong)
+    return cast(str, value)
+
+
+def unfit(name: str, value: object) -> str | None:
+    """Say why a secret cannot stand in a header, if so."""
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{name} must be a non-empty string")
+        return f"{name} must be a non-empty string"
     for position, character in enumerate(value):
         if not "!" <= character <= "~":
-            raise ConfigurationError(
+            return (
                 f"{name} has a character at position {position} that cannot stand in a header "
                 "(a space, a line break from a file, or beyond ASCII)"
             )
-    return value
+    return None
+
+
+def _no_text(name: str, value: object) -> str | None:
+    if not isinstance(value, str) or not value:
+        return f"Login: {name} must be a non-empty string"
+    try:
+        encode(value)
+    except ValueError as error:
+        return f"Login: {name} {error}"
+    return None

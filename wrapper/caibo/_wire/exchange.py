@@ -6,9 +6,8 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import httpx
 
@@ -26,6 +25,7 @@ from caibo._wire.connections import Connections, Face
 from caibo._wire.headers import Sent
 from caibo._wire.limit import Limit, Ticket
 from caibo._wire.local import Local
+from caibo._wire.log import debugs, log
 from caibo._wire.network import Network
 from caibo._wire.refusals import (
     deadline_exceeded,
@@ -41,7 +41,6 @@ T = TypeVar("T")
 LockProvider = Callable[[int], AbstractContextManager[Any]]
 AsyncLockProvider = Callable[[int], AbstractAsyncContextManager[Any]]
 Mode = Literal["test", "live", "unknown"]
-_log = logging.getLogger("caibo")
 #: Of what is left when a write is sent, so much is kept for reading back.
 _KEPT_SHARE, _KEPT_SECONDS = 0.25, 2.0
 # httpx's own timeouts should end a phase first: they know whether anything was sent.
@@ -61,7 +60,6 @@ class Credential(Protocol):
     def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Options:
     """What a client, or a light copy of one, asks of its calls.
 
@@ -72,11 +70,12 @@ class Options:
         headers: of every request.
     """
 
-    timeout: float
-    deadline: float
-    max_retries: int
-    headers: Sent
-    _made: _Made = field(default_factory=_Made)
+    def __init__(self, *, timeout: float, deadline: float, max_retries: int, headers: Sent) -> None:
+        self.timeout = timeout
+        self.deadline = deadline
+        self.max_retries = max_retries
+        self.headers = headers
+        self._made = _Made()
 
     def with_more(self, more: dict[str, str], url: httpx.URL) -> Sent:
         """Return the headers of one kind of request, which are made once."""
@@ -90,7 +89,6 @@ class Options:
         return headers
 
 
-@dataclass(slots=True)
 class Gateway:
     """What all calls to one gateway share.
 
@@ -106,18 +104,27 @@ class Gateway:
         closed: whether the client that all of this is of was closed.
     """
 
-    face: Face
-    base_url: httpx.URL
-    credential: Credential
-    transport: Any
-    connections: Connections | None
-    limits: Local[Limit] | None = None
-    lock: LockProvider | AsyncLockProvider | None = None
-    budget: Budget = field(default_factory=Budget)
-    closed: bool = False
-    _scope: Scope = field(init=False)
+    closed = False
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        face: Face,
+        base_url: httpx.URL,
+        credential: Credential,
+        transport: Any,
+        connections: Connections | None,
+        limits: Local[Limit] | None = None,
+        lock: LockProvider | AsyncLockProvider | None = None,
+    ) -> None:
+        self.face = face
+        self.base_url = base_url
+        self.credential = credential
+        self.transport = transport
+        self.connections = connections
+        self.limits = limits
+        self.lock = lock
+        self.budget = Budget()
         self._scope = self._shared()
 
     def _shared(self) -> Scope:
@@ -159,8 +166,7 @@ class Gateway:
         return request
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Tell what keeps others out, and since when nobody can have written.
 
     Attributes:
@@ -424,12 +430,18 @@ class Wire:
     def _locked(self, id: int, lock: LockProvider | AsyncLockProvider) -> Flow[None]:
         def complain(error: Exception) -> None:
             name = type(error).__name__
-            _log.error("customer %d: lock= raised %s on release", id, name)
+            log(
+                logging.ERROR,
+                "customer %d: lock= raised %s on release",
+                *(id, name),
+                customer_id=id,
+                error=name,
+            )
 
         try:
             manager: object = lock(id)
-            if inspect.iscoroutine(manager):
-                manager.close()  # it is no context manager, and nobody awaits it
+            if not hasattr(type(manager), self.face.enters):
+                raise _no_manager(id, manager, self.face.enters)
             yield Enter(manager, self.ends - clock.now(), complain)
         except LateError:
             raise _no_turn(id, "others held `lock=`") from None
@@ -437,9 +449,17 @@ class Wire:
             raise
         except Exception as error:
             raise LockError(
-                f"customer {id}: lock= raised {type(error).__name__}; nothing was written. Caibo "
-                "needs a context manager from it, AsyncCaibo an async one."
+                f"customer {id}: lock= raised {type(error).__name__}; nothing was written"
             ) from error
+
+
+def _no_manager(id: int, gave: object, enters: str) -> LockError:
+    if inspect.iscoroutine(gave):
+        gave.close()  # nobody awaits it
+    kind = "an async context manager" if enters == "__aenter__" else "a context manager"
+    return LockError(
+        f"customer {id}: lock= must give {kind} and gave {type(gave).__name__}; nothing was written"
+    )
 
 
 def _no_turn(id: int, why: str) -> DeadlineExceededError:
@@ -459,8 +479,15 @@ def _nothing_left() -> bool:
 
 def _debug(request: httpx.Request, attempt: int, shown: str) -> None:
     """Log an outcome, without any text of the gateway's."""
-    if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s, attempt %d: %s", line(request), attempt, shown)
+    if debugs():
+        log(
+            logging.DEBUG,
+            "%s, attempt %d: %s",
+            *(line(request), attempt, shown),
+            request=line(request),
+            attempt=attempt,
+            answer=shown,
+        )
 
 
 @lru_cache(maxsize=64)

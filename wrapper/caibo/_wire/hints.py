@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -10,7 +11,9 @@ from caibo._errors import APIError
 from caibo._record.contract import fields
 from caibo._record.masking import Redactor
 from caibo._wire.answers import Answer
-from caibo._wire.reasons import Said
+
+if TYPE_CHECKING:
+    from caibo._wire.reasons import Said
 
 _HINTS = {
     304: "Nothing was asked with a condition; is a cache in between that answers for the gateway?",

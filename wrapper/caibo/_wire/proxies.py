@@ -15,10 +15,9 @@ import httpx
 from caibo._errors import ConfigurationError
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-_URL = re.compile(
-    r"(?:(?P<login>[^/?#]*)@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@\[]*)(?::(?P<port>[^/?#@]*))?"
-    r"(?P<rest>[/?#].*)?",
-    re.DOTALL,
+_URL = (
+    r"(?s)(?:(?P<login>[^/?#]*)@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@\[]*)(?::(?P<port>[^/?#@]*))?"
+    r"(?P<rest>[/?#].*)?"
 )
 _FORM = "scheme://user:password@host:port"
 _ESCAPES = "(in user and password, /, ? and # are written as %2F, %3F and %23)"
@@ -72,7 +71,7 @@ def _proxy(text: str) -> Proxy | str:
     """Return the proxy that a variable names, or what is wrong with it."""
     scheme, rest = text.split("://", 1) if "://" in text else ("http", text)
     scheme = scheme.lower()
-    parts = _URL.fullmatch(rest)
+    parts = re.fullmatch(_URL, rest)
     if scheme not in _PORTS:
         return f"its scheme is not one of {', '.join(_PORTS)}"
     if parts is None or not parts["host"]:

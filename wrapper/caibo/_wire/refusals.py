@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -37,8 +36,10 @@ from caibo._wire import clock
 from caibo._wire.answers import Answer, line
 from caibo._wire.headers import of_the_caller
 from caibo._wire.hints import hint
-from caibo._wire.reasons import Said, what_is_said
 from caibo._wire.tls import trusted_by
+
+if TYPE_CHECKING:
+    from caibo._wire.reasons import Said
 
 _CLASSES: Mapping[int, type[APIError]] = {
     400: BadRequestError,
@@ -107,6 +108,8 @@ def _ahead(seconds: float) -> float | None:
 
 
 def _seconds_since_1970(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         then = parsedate_to_datetime(date)
         return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
@@ -117,11 +120,13 @@ def _seconds_since_1970(date: str) -> float | None:
 def error_from_response(request: httpx.Request, response: Answer) -> APIError:
     """Map a status other than 2xx, whatever its body, to one error.
 
-    What was sent is masked, and so is the record at ``request.extensions["known"]``,
-    which the request was made of.
+    What was sent is masked, and so are the records at ``request.extensions["known"]``.
     """
+    # It is large, and few programs meet a refusal.
+    from caibo._wire.reasons import what_is_said
+
     status = response.status_code
-    known = request.extensions.get("known")
+    known = request.extensions.get("known", ())
     redact = Redactor(_sent(request), _secrets(request), known=known, status=status)
     said = what_is_said(response)
     field_errors: dict[str, tuple[str, ...]] = {}
@@ -216,7 +221,8 @@ def error_from_exception(
         what = f"{where}: no connection ({_cause(error)})"
         hint = "Check `base_url`, the network and any proxy."
     found = TransportError(
-        f"{what}; nothing was sent. {trusted_by() if distrusted else hint}", request_sent="no"
+        f"{what}; {_arrival(request, maybe=False)}. {trusted_by() if distrusted else hint}",
+        request_sent="no",
     )
     found.final = distrusted
     return found
@@ -251,9 +257,20 @@ def renewal_failed(cause: Exception, what: str = "access token") -> RenewalError
 
 
 def deadline_exceeded(request: httpx.Request, *, sent: bool) -> DeadlineExceededError:
-    tail = "it may have reached the gateway" if sent else "nothing was sent"
-    message = f"{line(request)} at {request.url.host}: `deadline` passed; {tail}"
+    told = _arrival(request, maybe=sent)
+    message = f"{line(request)} at {request.url.host}: `deadline` passed; {told}"
     return DeadlineExceededError(message, request_sent="maybe" if sent else "no")
+
+
+def _arrival(request: httpx.Request, *, maybe: bool) -> str:
+    """Say whether a request arrived.
+
+    What is said of a read after a write, of which something is known, stands beside what
+    is said of the write: it names the read.
+    """
+    if request.method == "GET" and request.extensions.get("known"):
+        return "that read may have reached the gateway" if maybe else "that read was not sent"
+    return "it may have reached the gateway" if maybe else "nothing was sent"
 
 
 def _cause(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 
 from caibo._errors import (
     APIError,
@@ -25,7 +24,6 @@ SUSPENDED = "Retries are suspended: too many of this client's requests have fail
 Attempted = APIError | TransportError | MalformedResponseError | RenewalError
 
 
-@dataclass(slots=True)
 class Budget:
     """Stop retrying against a gateway that fails again and again.
 
@@ -35,8 +33,8 @@ class Budget:
     does not matter here.
     """
 
-    full: float = 20.0
-    tokens: float = field(default=20.0)
+    def __init__(self, full: float = 20.0) -> None:
+        self.full = self.tokens = full
 
     def earn(self) -> None:
         self.tokens = min(self.full, self.tokens + 0.1)

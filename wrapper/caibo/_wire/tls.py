@@ -15,7 +15,7 @@ from caibo._errors import ConfigurationError
 
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # OpenSSL looks for an authority by the hash of its name, and at no other file of a folder.
-_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+_HASHED = r"[0-9a-f]{8}\.[0-9]+"
 _State = frozenset[tuple[object, ...]]
 
 
@@ -77,7 +77,7 @@ def _state(name: str, path: str) -> _State:
     for folder in path.split(os.pathsep) if name else ():  # OpenSSL takes several, too
         try:
             with os.scandir(folder) as entries:
-                hashed = [entry for entry in entries if _HASHED.fullmatch(entry.name)]
+                hashed = [entry for entry in entries if re.fullmatch(_HASHED, entry.name)]
         except OSError as error:
             failure = error
         else:

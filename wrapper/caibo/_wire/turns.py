@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary, ref
 
@@ -97,7 +96,6 @@ class Places:
                 self._queue[0].open()
 
 
-@dataclass(slots=True)
 class Holder:
     """Who writes a customer.
 
@@ -108,17 +106,18 @@ class Holder:
         settling: whether the write is done, and time passes before it is read back.
     """
 
-    caller: object
-    verb: str
-    since: float
-    settling: bool = False
+    settling = False
+
+    def __init__(self, caller: object, verb: str, since: float) -> None:
+        self.caller = caller
+        self.verb = verb
+        self.since = since
 
     def __str__(self) -> str:
         waits = ", at present waiting to read back (`confirm=`)" if self.settling else ""
         return f"`{self.verb}` has had it for {clock.now() - self.since:.1f} seconds{waits}"
 
 
-@dataclass(slots=True, weakref_slot=True)
 class Turn:
     """The one place of those who write a customer.
 
@@ -126,8 +125,10 @@ class Turn:
         holder: who has it.
     """
 
-    places: Places = field(default_factory=lambda: Places(1))
     holder: Holder | None = None
+
+    def __init__(self) -> None:
+        self.places = Places(1)
 
 
 class Turns:

@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import anyio
-import anyio.to_thread
 import httpcore
 import httpx
 
@@ -112,8 +111,10 @@ class Ask(NamedTuple):
     async def _answered(self) -> object:
         call = partial(self.function, *self.arguments)
         if self.in_thread and not inspect.iscoroutinefunction(self.function):
+            from anyio import to_thread
+
             # In a tuple, as trio takes no awaitable from a thread.
-            (told,) = await anyio.to_thread.run_sync(lambda: (call(),), abandon_on_cancel=True)
+            (told,) = await to_thread.run_sync(lambda: (call(),), abandon_on_cancel=True)
         else:
             told = call()
         return await told if inspect.isawaitable(told) else told
@@ -394,6 +395,8 @@ class Threads:
     #: Which locks, turns and connections are meant: threads share theirs.
     here = staticmethod(lambda: None)
     caller = staticmethod(threading.get_ident)
+    #: What a context manager has that can be entered here.
+    enters = "__enter__"
     pools = (httpcore.ConnectionPool, httpcore.HTTPProxy, httpcore.SOCKSProxy)
 
     @staticmethod
@@ -422,6 +425,7 @@ class Threads:
 class Tasks:
     """Run flows in the task that awaits."""
 
+    enters = "__aenter__"
     pools = (httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, httpcore.AsyncSOCKSProxy)
 
     @staticmethod

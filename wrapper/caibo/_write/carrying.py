@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, NamedTuple, get_args
 
-from caibo_api.api.customers import replace_customer
-
 from caibo._errors import ConfigurationError
 from caibo._record.contract import field_of
 from caibo._record.document import Document
@@ -47,6 +45,8 @@ def carry(id: int, send: Send, record: Document, addressed: Collection[str]) -> 
 
     Method, media type and body are decided here and nowhere else.
     """
+    from caibo_api.api.customers import replace_customer
+
     ours = {fold(name) for name in addressed}
     left_out = tuple(n for n in record if not (_carries(send, n) or fold(n) in ours))
     document = record.only(n for n in record if n not in left_out) if left_out else record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from caibo._errors import ConfigurationError, InvalidChangesError, Problem
@@ -143,16 +142,16 @@ def _shown(value: Any) -> Any:
     return _Array(map(_shown, value)) if is_array(value) else value
 
 
-@dataclass(slots=True)
 class Edit:
     """What a draft was made of, and what was assigned to it, by wire name."""
 
-    id: int
-    reading: Reading
-    validate: bool
-    assigned: dict[str, object] = field(default_factory=dict[str, object], repr=False)
-    extra: dict[str, object] = field(default_factory=dict[str, object], repr=False)
-    update: Update | None = None
+    def __init__(self, id: int, reading: Reading, validate: bool) -> None:
+        self.id = id
+        self.reading = reading
+        self.validate = validate
+        self.assigned: dict[str, object] = {}
+        self.extra: dict[str, object] = {}
+        self.update: Update | None = None
 
     def customer(self) -> Customer:
         return Customer(merge(self.reading.document, self.assigned))
@@ -160,7 +159,11 @@ class Edit:
     def assign(self, name: str, value: object) -> None:
         if self.update is not None:
             raise ConfigurationError("this draft was written; edit the customer anew")
-        self.assigned.update(check_changes({name: value}, None, validate=self.validate))
+        try:
+            self.assigned.update(check_changes({name: value}, None, validate=self.validate))
+        except InvalidChangesError as error:
+            error.customer_id = self.id
+            raise
 
     def addressed(self) -> Document:
         """Return what differs; what was assigned as it was before is not addressed.

@@ -230,6 +230,7 @@ class UnknownOutcomeError(CaiboError):
             pickles.
         attempts: how many times the write was sent.
         request_id: what to quote to the vendor, where the gateway sent one.
+        status: of the answer to the write, where one came.
     """
 
     _unpickled = ("last_seen", "plan")
@@ -245,6 +246,7 @@ class UnknownOutcomeError(CaiboError):
         plan: Plan | None = None,
         attempts: int = 1,
         request_id: str | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.sent = dict(sent or {})
@@ -252,6 +254,7 @@ class UnknownOutcomeError(CaiboError):
         self.plan = plan
         self.attempts = attempts
         self.request_id = request_id
+        self.status = status
 
 
 def _send(value: Any) -> Send | None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from caibo._errors import APIError, CaiboError, MalformedResponseError, TransportError
 from caibo._record.contract import field_name
@@ -18,6 +19,7 @@ from caibo._wire import clock
 from caibo._wire.answers import Answer
 from caibo._wire.calls import Call
 from caibo._wire.hints import page_of
+from caibo._wire.log import log
 from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted
 from caibo._wire.waiting import Flow
@@ -26,11 +28,11 @@ from caibo._write.carrying import Send
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
 from caibo._write.reading import Reading, doubt, no_read
-from caibo._write.session import Session, log_write
+from caibo._write.session import Session, log_failure, log_write
 from caibo._write.update import Change, Outcome, Protection, Update, carried, differences
 
+T = TypeVar("T")
 _MAYBE = "may have reached the gateway"
-_log = logging.getLogger("caibo")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +59,15 @@ class Progress:
     _began: float = 0.0
     #: How far a write of this call got; empty where none can have been applied.
     _got: str = ""
+
+    def told(self, flow: Flow[T]) -> Flow[T]:
+        """Log what fails before anything is written; `watched` tells of what comes after."""
+        try:
+            return (yield from flow)
+        except CaiboError as error:
+            if not self.writes:
+                log_failure(self.verb, self.id, error)
+            raise
 
     def watched(self, flow: Flow[Update]) -> Flow[Update]:
         """Tell the observers how it ended, if they were told that it began.
@@ -93,12 +104,14 @@ class Progress:
         return update
 
     def _failed(self, error: BaseException) -> WriteFailed:
+        told = error if isinstance(error, CaiboError) else self._cut_short(error)
+        self.session.concern(told)
         return WriteFailed(
             operation=self._operation,
             id=self.id,
             verb=self.verb,
             fields=tuple(self.changes),
-            error=error if isinstance(error, CaiboError) else self._cut_short(error),
+            error=told,
             seconds=clock.now() - self._began,
         )
 
@@ -194,11 +207,12 @@ class Progress:
     ) -> UnknownOutcomeError:
         """Make the error that says why nobody can tell, with a plan to resume by."""
         if unread is not None:
-            reason = f"{reason} Reading back failed: {unread}".lstrip()
+            said = str(unread).replace("\n", "\n  ")  # its lines are about the read
+            reason = f"{reason} Reading back failed: {said}".lstrip()
         if isinstance(error, APIError):
             # What to do next stands below; who may have answered stays.
             error.hint = page_of(error)
-        plan = None
+        quoted, plan = getattr(error, "request_id", None), None
         if self.verb != "replace":
             plan = Plan(
                 id=self.id,
@@ -221,7 +235,8 @@ class Progress:
             last_seen=None if seen is None else Customer(seen.document, etag=seen.etag),
             plan=plan,
             attempts=self.attempts,
-            request_id=None if written is None else request_id(written),
+            request_id=quoted if written is None else request_id(written),
+            status=getattr(error, "status", None) if written is None else written.status_code,
         )
 
     def unchanged(self, reading: Reading, outcome: Outcome = "unchanged") -> Update:
@@ -261,7 +276,14 @@ class Progress:
         also = None if seen is None else verdict.beyond(sent, seen, addressed)
         gone = [name for name, change in (also or {}).items() if change.after is None]
         if gone:
-            _log.warning("customer %d: sent along and gone: %s", self.id, one_line(", ".join(gone)))
+            shown = one_line(", ".join(gone))
+            log(
+                logging.WARNING,
+                "customer %d: sent along and gone: %s",
+                *(self.id, shown),
+                customer_id=self.id,
+                gone=shown,
+            )
         quoted = None if back is None else back.request_id
         kept = carried(sent, self.addressed) if self.addressed else ()
         return Update(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from caibo_api.api.customers import get_customer
+from typing import NamedTuple
 
 from caibo._errors import APIError, CaiboError, MalformedResponseError, NotFoundError
 from caibo._record.document import Document
@@ -27,8 +25,7 @@ _NO_READ = (
 _UNUSUAL = "The contract allows {} as an id, but it is an unusual one: was it ever set?"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A record to merge onto, and when it was asked for and came, by `clock.now()`.
 
     One that the caller handed over has no times, no entity tag and no request.
@@ -48,14 +45,19 @@ class Reading:
         return self.asked_at is not None and self.asked_at <= then
 
 
-def read(wire: Wire, id: int) -> Flow[Reading]:
+def read(wire: Wire, id: int, *known: Document) -> Flow[Reading]:
     """Read one customer.
+
+    Args:
+        wire: to the gateway.
+        id: of the customer.
+        *known: what is known of the record, so that no error quotes it.
 
     Raises:
         CaiboError: no usable answer, or an old one, or not of this customer.
     """
     try:
-        answer = yield from _new(wire, id)
+        answer = yield from _new(wire, id, known)
     except APIError as error:
         if no_read(error):
             error.hint = _NO_READ
@@ -80,10 +82,13 @@ def read(wire: Wire, id: int) -> Flow[Reading]:
     )
 
 
-def _new(wire: Wire, id: int) -> Flow[Answer]:
+def _new(wire: Wire, id: int, known: tuple[Document, ...]) -> Flow[Answer]:
     """Get an answer that no cache has kept; one more time where one has, as it may end."""
+    from caibo_api.api.customers import get_customer
+
     made = call(get_customer, id)
-    asked = made._replace(headers={**made.headers, "Cache-Control": "no-cache"})
+    headers = {**made.headers, "Cache-Control": "no-cache"}
+    asked = made._replace(headers=headers, known=known)
     answer = yield from wire.send(asked)
     if kept_by(answer.headers):
         answer = yield from wire.send(asked)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from caibo._errors import (
     CaiboError,
@@ -13,14 +14,19 @@ from caibo._errors import (
     DeadlineExceededError,
     WriteStoppedError,
 )
+from caibo._record.checks import check_id
 from caibo._wire import clock
 from caibo._wire.exchange import Wire
+from caibo._wire.log import log
 from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
 from caibo._write.carrying import Send
-from caibo._write.events import Observer, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.events import Observer, Verb, WriteFailed, WriteFinished, WriteIntended
+from caibo._write.rules import Rules
 from caibo._write.update import Protection
 
-_log = logging.getLogger("caibo")
+T = TypeVar("T")
+#: What errors tell that a log wants to know.
+_ABOUT = ("status", "attempts", "request_id")
 #: Whether to read back, or after how many seconds.
 Confirm = bool | float
 
@@ -44,13 +50,23 @@ class Learnt:
 class Settings:
     """What a client decides for all of its updates."""
 
-    validate: bool
+    validate: bool | Rules
     confirm: Confirm
     max_base_age: float
     deadline: float
     send: Send
     #: The same object in every copy of a client.
     learnt: Learnt = field(default_factory=Learnt)
+
+    @property
+    def limits(self) -> bool:
+        """Whether the contract's limits hold."""
+        return self.validate is not False
+
+    @property
+    def rules(self) -> Rules | None:
+        """The caller's own, beside the contract's."""
+        return None if isinstance(self.validate, bool) else self.validate
 
     def settle(self, confirm: Confirm | None) -> float | None:
         """Return the seconds to wait before reading back; `None` for not at all."""
@@ -64,7 +80,6 @@ class Settings:
         return float(asked)
 
 
-@dataclass(frozen=True, slots=True)
 class Session:
     """What the flow of one verb works with.
 
@@ -72,11 +87,32 @@ class Session:
         wire: to the gateway.
         settings: of the client.
         observers: told in this order.
+        customer_id: whom it is about, once that is known.
     """
 
-    wire: Wire
-    settings: Settings
-    observers: Sequence[Observer]
+    customer_id: int | None = None
+
+    def __init__(self, wire: Wire, settings: Settings, observers: Sequence[Observer]) -> None:
+        self.wire = wire
+        self.settings = settings
+        self.observers = observers
+
+    def about(self, id: int) -> int:
+        """Return an id that a caller gives as an int64, and note whom the call is about."""
+        self.customer_id = check_id(id)
+        return self.customer_id
+
+    def whole(self, verb: Callable[[Session], Flow[T]]) -> Flow[T]:
+        """Do the whole of a verb; let its errors tell whom they concern."""
+        try:
+            return (yield from self.wire.whole(verb(self)))
+        except CaiboError as error:
+            self.concern(error)
+            raise
+
+    def concern(self, error: CaiboError) -> None:
+        if error.customer_id is None:  # else of another call, by a function of the caller's
+            error.customer_id = self.customer_id
 
     def announce(self, event: WriteIntended) -> Flow[None]:
         """Tell the observers of a write that is about to be sent; one that raises stops it.
@@ -118,12 +154,21 @@ class Session:
                 except GeneratorExit:  # nobody waits for anything any more
                     raise
                 except LateError:
-                    _log.error(
+                    log(
+                        logging.ERROR,
                         "customer %d: an observer took longer than %g seconds to hear how it ended",
                         *(event.id, LEAVE_WITHIN),
+                        customer_id=event.id,
                     )
                 except Exception as error:
-                    _log.error("customer %d: an observer raised %s", event.id, type(error).__name__)
+                    name = type(error).__name__
+                    log(
+                        logging.ERROR,
+                        "customer %d: an observer raised %s",
+                        *(event.id, name),
+                        customer_id=event.id,
+                        error=name,
+                    )
                 except BaseException as error:
                     cut = cut or error
             if cut is not None:
@@ -141,12 +186,47 @@ def _refuse_awaitable(told: object) -> None:
 
 def log_write(event: WriteFinished | WriteFailed) -> None:
     """Log how a write ended."""
-    if isinstance(event, WriteFinished):
-        _log.info(
+    if isinstance(event, WriteFailed):
+        log_failure(
+            event.verb,
+            event.id,
+            event.error,
+            outcome=event.outcome,
+            operation=event.operation,
+            fields=list(event.fields),
+            seconds=event.seconds,
+        )
+    else:
+        log(
+            logging.INFO,
             "%s of customer %d: %s; fields: %s; attempts: %d; request id: %s",
             *(event.verb, event.id, event.outcome, ", ".join(event.fields)),
             *(event.attempts, event.request_id),
+            verb=event.verb,
+            customer_id=event.id,
+            operation=event.operation,
+            outcome=event.outcome,
+            fields=list(event.fields),
+            attempts=event.attempts,
+            request_id=event.request_id,
+            seconds=event.seconds,
         )
-    else:
-        name = type(event.error).__name__
-        _log.info("%s of customer %d failed: %s, %s", event.verb, event.id, name, event.outcome)
+
+
+def log_failure(
+    verb: Verb, id: int, error: CaiboError, *, outcome: str = "", **fields: object
+) -> None:
+    """Log that a write failed, or without an outcome what failed before there was one."""
+    when, what = ("", f", {outcome}") if outcome else (" before its write", "")
+    name, about = type(error).__name__, {n: getattr(error, n, None) for n in _ABOUT}
+    log(
+        logging.WARNING,
+        "%s of customer %d failed%s: %s%s; status: %s; attempts: %s; request id: %s",
+        *(verb, id, when, name, what, *about.values()),
+        verb=verb,
+        customer_id=id,
+        outcome=outcome or "not-written",
+        error=name,
+        **about,
+        **fields,
+    )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from caibo._errors import ConfigurationError, InvalidChangesError, Problem
-from caibo._record.checks import check_changes, check_document, check_expectations, check_id
+from caibo._record.checks import check_changes, check_document, check_expectations
 from caibo._record.compare import OnConflict
 from caibo._record.contract import field_of
 from caibo._record.customer import Customer
@@ -22,6 +21,7 @@ from caibo._write.draft import Edit
 from caibo._write.plan import Plan
 from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
+from caibo._write.rules import changes_by, record_by
 from caibo._write.session import Confirm, Session, Settings
 from caibo._write.update import Update
 from caibo._write.verdict import check_expected, check_fit, check_stands
@@ -30,24 +30,31 @@ from caibo._write.write import Write, write_whole
 Record = Customer | Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """The arguments that `update` and `plan` share."""
 
-    id: int
-    changes: Mapping[str, object] = field(repr=False)
-    extra: Mapping[str, object] | None = field(repr=False)
-    expect: Mapping[str, object] | None = field(repr=False)
-    current: Record | None = field(repr=False)
+    def __init__(
+        self,
+        id: int,
+        changes: Mapping[str, object],
+        extra: Mapping[str, object] | None,
+        expect: Mapping[str, object] | None,
+        current: Record | None,
+    ) -> None:
+        self.id = id
+        self.changes = changes
+        self.extra = extra
+        self.expect = expect
+        self.current = current
 
 
 def get(session: Session, id: int) -> Flow[Customer]:
-    reading = yield from read(session.wire, check_id(id))
+    reading = yield from read(session.wire, session.about(id))
     return Customer(reading.document, etag=reading.etag)
 
 
 def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Update]:
-    id, addressed, expect, given = _checked(wanted, session.settings)
+    id, addressed, expect, given = yield from _checked(session, wanted)
     send = session.settings.send
     if given is not None and send != "record":
         raise ConfigurationError(
@@ -67,7 +74,7 @@ def update(session: Session, wanted: Wanted, confirm: Confirm | None) -> Flow[Up
 
 
 def plan(session: Session, wanted: Wanted) -> Flow[Plan]:
-    id, addressed, expect, given = _checked(wanted, session.settings)
+    id, addressed, expect, given = yield from _checked(session, wanted)
     read_at = datetime.now(UTC)
     reading = given or (yield from read(session.wire, id))
     check_fit(id, reading.document, addressed, expect)
@@ -92,9 +99,10 @@ def apply(
     settle = session.settings.settle(confirm)
     send: Send = plan.send or session.settings.send
     on_conflict = _on_conflict(on_conflict)
+    id, ours = session.about(plan.id), plan.addressed
     if plan.send is None:  # else its values are those of the gateway
         _check_stored(plan, session.settings)
-    id, ours = check_id(plan.id), plan.addressed
+        ours = yield from changes_by(session.settings.rules, session.wire, id, ours)
     so_far = Progress(
         session=session, verb="apply", id=id, addressed=ours, expect=plan.expect, send=send
     )
@@ -126,29 +134,35 @@ def _check_stored(plan: Plan, settings: Settings) -> None:
     known = {wire: field_of(wire) for wire in plan.addressed}
     changes = {f.name: plan.addressed[wire] for wire, f in known.items() if f is not None}
     extra = {wire: plan.addressed[wire] for wire, f in known.items() if f is None}
-    check_changes(changes, extra, validate=settings.validate)
+    check_changes(changes, extra, validate=settings.limits)
 
 
 def begin_edit(
     session: Session, id: int, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[Edit]:
-    id = check_id(id)
+    id = session.about(id)
     # Not only when the block has done its work.
     session.settings.settle(confirm)
     _on_conflict(on_conflict)
-    return Edit(id, (yield from read(session.wire, id)), session.settings.validate)
+    so_far = Progress(session=session, verb="edit", id=id)
+    reading = yield from so_far.told(read(session.wire, id))
+    return Edit(id, reading, session.settings.limits)
 
 
 def end_edit(
     session: Session, edit: Edit, confirm: Confirm | None, on_conflict: OnConflict
 ) -> Flow[None]:
     """Write what was assigned, onto the record as it is now if the draft's own is not fresh."""
+    session.about(edit.id)
     reading = edit.reading
+    addressed = yield from changes_by(
+        session.settings.rules, session.wire, edit.id, edit.addressed()
+    )
     so_far = Progress(
         session=session,
         verb="edit",
         id=edit.id,
-        addressed=edit.addressed(),
+        addressed=addressed,
         send=session.settings.send,
     )
     if not so_far.addressed:
@@ -166,23 +180,27 @@ def end_edit(
 
 
 def replace(session: Session, id: int, document: Record, if_match: str | None) -> Flow[Update]:
-    id = check_id(id)
+    id = session.about(id)
     if if_match is not None and (not isinstance(if_match, str) or not entity_tag(if_match)):
         message = (
             "is no strong entity tag, such as '\"33a64df5\"' with its quotes; "
             "customer.etag has that of a record that was read"
         )
         raise InvalidChangesError([Problem("if_match", message)])
-    whole = check_document(_mapping(document), what="document", validate=session.settings.validate)
+    whole = check_document(_mapping(document), what="document", validate=session.settings.limits)
     del document  # error reporters show the locals of frames
+    whole = yield from record_by(session.settings.rules, session.wire, id, whole)
     so_far = Progress(session=session, verb="replace", id=id)
     return (yield from write_whole(so_far, whole, if_match))
 
 
-def _checked(wanted: Wanted, settings: Settings) -> tuple[int, Document, Document, Reading | None]:
-    id = check_id(wanted.id)
-    checked = check_changes(wanted.changes, wanted.extra, validate=settings.validate)
-    addressed, expect = Document(checked), check_expectations(wanted.expect)
+def _checked(
+    session: Session, wanted: Wanted
+) -> Flow[tuple[int, Document, Document, Reading | None]]:
+    settings, id = session.settings, session.about(wanted.id)
+    checked = check_changes(wanted.changes, wanted.extra, validate=settings.limits)
+    expect = check_expectations(wanted.expect)
+    addressed = yield from changes_by(settings.rules, session.wire, id, Document(checked))
     if wanted.current is None:
         return id, addressed, expect, None
     document = check_document(_mapping(wanted.current), what="current", validate=False)

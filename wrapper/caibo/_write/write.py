@@ -69,6 +69,9 @@ class Write:
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
+        return self.so_far.told(self._alone(reading))
+
+    def _alone(self, reading: Reading | None) -> Flow[Update]:
         held = yield from self._wire.hold(self._id, self.so_far.verb)
         self.so_far.protection = "shared-lock" if held.shared else "local-lock"
         if reading is None or reading.asked_before(held.since) or reading.older_than(self.max_age):
@@ -145,7 +148,8 @@ class Write:
 
     def _put(self, made: Call, reading: Reading) -> Call:
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=reading.document)
+        known = (reading.document,)
+        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=known)
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
@@ -166,9 +170,12 @@ class Write:
                 error.hint = verdict.SAME_TAG
                 raise error
             raise verdict.changed_each_time(self._id, self.so_far.writes) from error
-        found = yield from read(self._wire, self._id)
+        found = yield from self._read_again()
         self._learn(reading, found)
         return found
+
+    def _read_again(self) -> Flow[Reading]:
+        return read(self._wire, self._id, self.so_far.before, self.so_far.tried)
 
     def _learn(self, refused: Reading, found: Reading) -> None:
         """Note whether the tag that was refused was a stale one."""
@@ -185,14 +192,14 @@ class Write:
         attempts, asked = self.so_far.attempts, retry_after(error)
         if not (yield from self._wire.again(attempts, error, asked=asked)):
             raise error
-        return (yield from read(self._wire, self._id))
+        return (yield from self._read_again())
 
     def _look(self, error: CaiboError, refused: Reading | None) -> Flow[Reading | Update]:
         """Read back after a lost answer: the result if it landed, what to merge onto if not."""
         so_far = self.so_far
         again = yield from self._wire.again(so_far.attempts, error)
         try:
-            reading = yield from read(self._wire, self._id)
+            reading = yield from self._read_again()
         except CaiboError as unread:
             raise so_far.unknown(error, "", unread=unread) from error
         if refused is not None:
@@ -234,7 +241,7 @@ class Write:
         if back is None or self.settle:
             try:
                 yield from self._wire.pause(self.settle or 0.0)
-                back = yield from read(self._wire, self._id)
+                back = yield from self._read_again()
             except CaiboError as unread:
                 reason = f"{verdict.done(answered=answered)}."
                 raise so_far.unknown(
@@ -284,6 +291,10 @@ class Write:
 
 def write_whole(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     """Write exactly this record, where a tag is given onto the one that has it."""
+    return so_far.told(_alone(so_far, document, etag))
+
+
+def _alone(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     yield from so_far.session.wire.hold(so_far.id, so_far.verb)
     if etag is not None:
         so_far.protection = so_far.session.settings.learnt.protection
@@ -313,7 +324,7 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
     error, written = (after, None) if isinstance(after, CaiboError) else (None, after)
     reason = "" if written is None else f"{verdict.done(answered=True)}."
     try:
-        back = yield from read(so_far.session.wire, so_far.id)
+        back = yield from read(so_far.session.wire, so_far.id, document)
     except CaiboError as unread:
         unknown = so_far.unknown(error, reason, written=written, unread=unread)
         raise unknown from (error or unread)
