@@ -143,7 +143,9 @@ def test_the_error_of_a_call_inside_a_call_stays_its_own(
     assert caught.value.customer_id == 404
 
 
-@pytest.mark.parametrize("make", [lambda client: client.get("7"), lambda _: caibo.Caibo()], ids=str)
+@pytest.mark.parametrize(
+    "make", [lambda client: client.get("7"), lambda _: caibo.Caibo()], ids=["read", "made"]
+)
 def test_what_concerns_nobody_has_none(client: Face, make: Any) -> None:
     """An id that is refused, a client that cannot be made."""
     with pytest.raises(caibo.CaiboError) as caught:

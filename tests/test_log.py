@@ -233,7 +233,9 @@ def test_an_edit_that_cannot_read_is_told(
     assert [r.levelname for r in caplog.records if r.name == "caibo"] == ["WARNING"]
 
 
-@pytest.mark.parametrize("call", [Face.get, Face.plan, lambda c, i: c.update(i, name=7)], ids=str)
+@pytest.mark.parametrize(
+    "call", [Face.get, Face.plan, lambda c, i: c.update(i, name=7)], ids=["get", "plan", "unfit"]
+)
 def test_what_is_no_write_is_no_warning(
     client: Face, fake: FakeCaibo, id: int, caplog: pytest.LogCaptureFixture, call: Any
 ) -> None:
