@@ -220,7 +220,7 @@ def test_the_log_has_it(scene: Scene, id: int, caplog: pytest.LogCaptureFixture)
     with pytest.raises(Cut):
         scene.call(lambda client: client.customers.update(id, phone="new"), observers=[observe])
 
-    assert f"update of customer {id} failed: TransportError, not-written" in caplog.messages
+    assert f"update of customer {id} failed: TransportError, not-written" in caplog.text
 
 
 def test_an_error_of_ours_tells_its_outcome_as_well(scene: Scene, id: int) -> None:

@@ -128,7 +128,10 @@ class Limit:
 
     def _taken(self, mine: Gate, wanted: int, at: float) -> bool:
         with self._guard:
-            if not self._can_go(mine, wanted):
+            # It goes now, however long others have kept this one from waking up; and one that
+            # had begun may have taken a turn meanwhile.
+            at = max(at, clock.now())
+            if not self._can_go(mine, wanted) or self._free[wanted - 1] > at:
                 return False
             for _ in range(wanted):
                 self._free.popleft()

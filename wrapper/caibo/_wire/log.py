@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 _log = logging.getLogger("caibo")
+# Without a handler Python itself would print our warnings on standard error.
+_log.addHandler(logging.NullHandler())
 
 
 def debugs() -> bool:
