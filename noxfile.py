@@ -26,6 +26,12 @@ SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 CONGRUENCE = "tests/independent/test_congruence.py"
 WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
+# They try every step of a call, in crowds and in processes: on the oldest and the newest Python.
+LONG = (
+    *("crowd", "foreign_transports", "forks", "loops"),
+    *("model", "respelling", "send_kinds", "turns"),
+)
+WITHOUT_LONG = (*WITHOUT_TOOLS, *(f"--ignore=tests/test_{name}.py" for name in LONG))
 BUILD_REQUIREMENTS = ".github/build-requirements.txt"
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
@@ -137,8 +143,9 @@ def drift(session: nox.Session) -> None:
     """Check that `generated/` is what each Python would generate, and test the generation."""
     session.install(*DEPENDENCIES, *group("generate"), *group("test"), *group("release"))
     session.run("python", "codegen/generate.py", "check")
-    # The fixtures of the other tests need the facade, this session does not.
-    session.run("pytest", *IN_PARALLEL, "--confcutdir=tests/codegen", "tests/codegen")
+    if session.python == PYTHONS[0]:  # what they test runs on one Python, the maintainer's
+        # The fixtures of the other tests need the facade, this session does not.
+        session.run("pytest", *IN_PARALLEL, "--confcutdir=tests/codegen", "tests/codegen")
 
 
 @nox.session(default=False)
@@ -194,7 +201,8 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    arguments = ("pytest", *IN_PARALLEL, *WITHOUT_TOOLS)
+    chosen = WITHOUT_TOOLS if session.python in (PYTHONS[0], PYTHONS[-1]) else WITHOUT_LONG
+    arguments = ("pytest", *IN_PARALLEL, *chosen)
     if session.python == PYTHONS[0]:  # once, as measuring takes as long as testing
         session.run("coverage", "erase")
         session.run("coverage", "run", "-m", *arguments)
@@ -218,7 +226,7 @@ def minimums(session: nox.Session) -> None:
     install_wheel(session, *group("test"))
     # What only the tests need asks for newer ones, and does without them.
     session.install("--no-deps", *oldest)
-    session.run("pytest", *IN_PARALLEL, *WITHOUT_TOOLS, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *WITHOUT_LONG, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])
@@ -226,7 +234,7 @@ def prereleases(session: nox.Session) -> None:
     """Test the wheel with the newest pre-releases that it admits; it may fail."""
     install_wheel(session, *group("test"))
     session.install("--upgrade", "--pre", *DEPENDENCIES)
-    session.run("pytest", *IN_PARALLEL, *WITHOUT_TOOLS, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *WITHOUT_LONG, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])
