@@ -205,7 +205,8 @@ def tests(session: nox.Session) -> None:
     arguments = ("pytest", *IN_PARALLEL, *chosen)
     if session.python == PYTHONS[0]:  # once, as measuring takes as long as testing
         session.run("coverage", "erase")
-        session.run("coverage", "run", "-m", *arguments)
+        session.run("coverage", "run", "-m", *arguments, "-m", "not untraced")
+        session.run(*arguments, "-m", "untraced")
         session.notify("coverage")
     else:
         session.run(*arguments)

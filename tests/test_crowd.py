@@ -453,6 +453,7 @@ class Steps:
 # What the standard library was just making when it was interrupted warns that nobody closed it.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.untraced
 class TestInterruptedThreads:
     """Ctrl-C, by a timer that raises the same."""
 

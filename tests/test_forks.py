@@ -357,6 +357,7 @@ class TestTheParent:
         separate(gateway, READ, READ)
 
 
+@pytest.mark.untraced
 class TestALockThatAThreadOfTheParentHolds:
     """There is no such thread in the child, so nobody would ever give it back there."""
 

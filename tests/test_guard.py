@@ -13,6 +13,7 @@ import pytest
 from caibo._wire.local import Guard
 
 
+@pytest.mark.untraced
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers there")
 class TestInterrupted:
     @pytest.fixture(autouse=True)
