@@ -31,6 +31,8 @@ PROCESSES = 4
 
 #: One process: `python -c WRITER face redis-url expires id member`; with "none" for no lock.
 WRITER = """
+import logging
+logging.basicConfig()
 import asyncio, sys, redis, redis.asyncio, caibo, redis_lock
 face, url, expires, id, member = sys.argv[1:]
 change = {"extra": {member: True}}
