@@ -206,7 +206,7 @@ def tests(session: nox.Session) -> None:
     if session.python == PYTHONS[0]:  # once, as measuring takes as long as testing
         session.run("coverage", "erase")
         session.run("coverage", "run", "-m", *arguments, "-m", "not untraced")
-        session.run(*arguments, "-m", "untraced")
+        session.run("pytest", *WITHOUT_TOOLS, "-m", "untraced")  # alone, as they fork and interrupt
         session.notify("coverage")
     else:
         session.run(*arguments)

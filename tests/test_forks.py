@@ -29,6 +29,8 @@ if sys.platform == "win32":
 
 from forked import A_PROCESS, BACKENDS, KEY, Apart, Authority, Child, apart, face, make
 
+pytestmark = pytest.mark.untraced
+
 CHILDREN = 4
 THREADS = 3
 #: Customers of the parent: one that is written, and another.
@@ -357,7 +359,6 @@ class TestTheParent:
         separate(gateway, READ, READ)
 
 
-@pytest.mark.untraced
 class TestALockThatAThreadOfTheParentHolds:
     """There is no such thread in the child, so nobody would ever give it back there."""
 
