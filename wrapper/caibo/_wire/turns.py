@@ -130,6 +130,9 @@ class Turn:
     def __init__(self) -> None:
         self.places = Places(1)
 
+    def held_by(self, caller: object) -> bool:
+        return self.holder is not None and self.holder.caller == caller
+
 
 class Turns:
     """One place for each id that somebody writes or waits for, and none for the others."""
