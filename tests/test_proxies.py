@@ -29,6 +29,8 @@ from scripted import ID, KEY, RECORD, RawServer, framed
 
 import caibo
 
+#: The gateway of these tests ends each connection after one answer, and says so.
+ONCE = framed(RECORD, 200, b"Connection: close")
 SECRET = "p4ss-w0rd"
 LOGIN = f"ada:{SECRET}"
 
@@ -51,7 +53,7 @@ def gateway(
     """Give a gateway that is trusted, and that the proxies carry to."""
     trust(monkeypatch, tmp_path, authority)
     certificate = authority.issue_cert("127.0.0.1", "localhost", "gateway.test")
-    gateway = Gateway(certificate, framed(RECORD))
+    gateway = Gateway(certificate, ONCE)
     with gateway.serve():
         yield gateway
 
@@ -123,7 +125,7 @@ class TestTunnels:
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It would leave it after all, readable."""
-        gateway, proxy = RawServer(framed(RECORD)), HTTPProxy(reply=refusal(403))
+        gateway, proxy = RawServer(ONCE), HTTPProxy(reply=refusal(403))
         with gateway.serve() as link, proxy.serve():
             for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
                 monkeypatch.setenv(name, proxy.url("http"))
@@ -254,7 +256,7 @@ class TestFailures:
     ) -> None:
         """Its certificate is nothing that the proxy could help."""
         stranger = trustme.CA().issue_cert("gateway.test")
-        gateway = Gateway(stranger, framed(RECORD))
+        gateway = Gateway(stranger, ONCE)
         with gateway.serve(), kind(gateway).serve() as link:
             address = link["base_url"].partition("://")[2]
             monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://{address}")
