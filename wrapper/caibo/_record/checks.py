@@ -14,7 +14,7 @@ from typing import Any
 
 from caibo._errors import InvalidChangesError, Problem
 from caibo._record.contract import Field, field_of, fields, snake_case
-from caibo._record.document import Document
+from caibo._record.document import NOTHING, Document
 from caibo._record.json_text import encode, encode_name, is_array, is_object, plain
 from caibo._record.options import option_problem
 from caibo._record.spelling import doubled, find, has
@@ -140,7 +140,7 @@ def check_expectations(expect: Mapping[str, object] | None) -> Document:
             carry.
     """
     if expect is None:
-        return Document()
+        return NOTHING
     if not isinstance(expect, Mapping):
         message = f"expected a mapping of field names, not {type(expect).__name__}"
         raise InvalidChangesError([Problem("expect", message)])

@@ -52,6 +52,12 @@ def fields() -> Mapping[str, Field]:
 
 
 @cache
+def required() -> tuple[Field, ...]:
+    """Return the fields that every record has."""
+    return tuple(field for field in fields().values() if field.required)
+
+
+@cache
 def by_wire_name() -> Mapping[str, Field]:
     """Return the fields of a customer by their names on the wire, folded."""
     return {fold(field.wire): field for field in fields().values()}

@@ -148,6 +148,10 @@ class Document(Raw, Mapping[str, Any]):
         return self if members == self._members else Document._of(members)
 
 
+#: An object without members.
+NOTHING = Document()
+
+
 def _merged(before: str, after: object) -> str:
     if is_object(after) and before.startswith("{"):
         nested = Document.parse(before)

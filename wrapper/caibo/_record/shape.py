@@ -10,7 +10,7 @@ from typing import Any
 
 from caibo._errors import Problem
 from caibo._record.checks import json_type
-from caibo._record.contract import fields
+from caibo._record.contract import by_wire_name, required
 from caibo._record.json_text import is_array, is_object
 from caibo._record.masking import Redactor
 from caibo._record.spelling import doubled, find, has
@@ -27,14 +27,12 @@ def no_record(found: Mapping[str, Any], id: int) -> Problem | None:
     have any value, as a change may heal it; without an id only strings tell a
     record from something else.  The message names members and never quotes values.
     """
-    if problem := in_two_spellings(found, [field.wire for field in fields().values()]):
+    if problem := in_two_spellings(found, by_wire_name()):
         return problem
     own = find(found, "id")
     if own is not None and not _is(own, id):
         return Problem("id", "is another customer's")
-    for field in fields().values():
-        if not field.required:
-            continue
+    for field in required():
         if not has(found, field.wire):
             return Problem(field.wire, f"is missing; {_said(found, id)}")
         if own is None and not isinstance(find(found, field.wire), str):
@@ -51,8 +49,8 @@ def misfit(found: Mapping[str, Any], addressed: Collection[str]) -> Problem | No
     """
     if problem := in_two_spellings(found, addressed):
         return problem
-    for field in fields().values():
-        if field.required and not has(addressed, field.wire):
+    for field in required():
+        if not has(addressed, field.wire):
             value = find(found, field.wire)
             if not isinstance(value, str):
                 message = f"must be a string and is {json_type(value)}; set {field.name}= to go on"
@@ -63,7 +61,7 @@ def misfit(found: Mapping[str, Any], addressed: Collection[str]) -> Problem | No
 def of_another(found: Mapping[str, Any], id: int) -> bool:
     """Tell whether an object is the record of another customer."""
     own = find(found, "id")
-    whole = all(has(found, field.wire) for field in fields().values() if field.required)
+    whole = all(has(found, field.wire) for field in required())
     return whole and own is not None and not _is(own, id)
 
 
@@ -96,9 +94,9 @@ def _envelope(found: Mapping[str, Any], id: int, depth: int) -> str | None:
         for inner in value if is_array(value) else [value]:
             if not is_object(inner):
                 continue
-            required = [find(inner, field.wire) for field in fields().values() if field.required]
+            values = [find(inner, field.wire) for field in required()]
             own = find(inner, "id")
-            if None not in required and (own is None or _is(own, id)):
+            if None not in values and (own is None or _is(own, id)):
                 return name
             below = _envelope(inner, id, depth - 1) if depth > 1 else None
             if below is not None:

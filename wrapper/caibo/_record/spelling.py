@@ -7,7 +7,7 @@ the member that is spelt like it but for ASCII case; inside objects names are ex
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,14 +49,14 @@ def merge(record: Document, changes: Mapping[str, object]) -> Document:
     return record.merge({spelling(record, name): value for name, value in changes.items()})
 
 
-def doubled(names: Collection[str], of: Iterable[str] | None = None) -> tuple[str, ...]:
+def doubled(names: Collection[str], of: Collection[str] | None = None) -> tuple[str, ...]:
     """Return the spellings of a name that stands there more than once, none if none does.
 
     Args:
         names: to look through.
         of: look at these only.
     """
-    if len(set(map(fold, names))) == len(names):
+    if (of is not None and not of) or len(set(map(fold, names))) == len(names):
         return ()
     by_fold: dict[str, list[str]] = {}
     for name in names:
