@@ -16,6 +16,7 @@ _MARKS = re.compile(
 )
 #: How often a copy was given out; Varnish and Fastly.
 _COUNTS = re.compile(r"x-(?:varnish-)?cache-hits")
+_SPEAKS = re.compile(rf"age|cache-status|x-varnish|{_COUNTS.pattern}|{_MARKS.pattern}")
 
 
 def kept_by(headers: Mapping[str, str]) -> str | None:
@@ -27,7 +28,7 @@ def kept_by(headers: Mapping[str, str]) -> str | None:
         headers: by name in lower case.
     """
     for name, value in headers.items():
-        if _is_copy(name, value):
+        if _SPEAKS.fullmatch(name) and _is_copy(name, value):
             return f"{'-'.join(map(str.capitalize, name.split('-')))}: {one_line(value, 80)}"
     return None
 
@@ -45,7 +46,7 @@ def _is_copy(name: str, value: str) -> bool:
         case _ if _COUNTS.fullmatch(name):
             return any(_above_0(piece) for piece in pieces)
         case _:
-            return _MARKS.fullmatch(name) is not None and any(map(_is_hit, pieces))
+            return any(map(_is_hit, pieces))
 
 
 def _above_0(text: str) -> bool:

@@ -126,16 +126,17 @@ class Gateway:
         self.limits = limits
         self.lock = lock
         self.budget = Budget()
-        self._scope = self._shared()
+        self._prefix = str(base_url).rstrip("/")
+        self._mode, self._scope = self._shared()
 
-    def _shared(self) -> Scope:
-        own = self.connections is not None
-        owner = str(self.base_url).rstrip("/") if own else self.transport
-        return scope(owner, self.credential.mode_now)
+    def _shared(self) -> tuple[Mode, Scope]:
+        mode = self.credential.mode_now
+        return mode, scope(self.transport if self.connections is None else self._prefix, mode)
 
     def turns(self, here: object) -> Turns:
         """Return the turns of all who write the same data, in this event loop or the threads."""
-        self._scope = self._shared()  # a callable that gives the key has told the mode by now
+        if self._mode != self.credential.mode_now:  # a callable that gives the key has told it
+            self._mode, self._scope = self._shared()
         return self._scope.turns.at(here)
 
     def close(self) -> None:
@@ -156,7 +157,7 @@ class Gateway:
         self, method: str, path: str, headers: httpx.Headers, content: bytes | None = None
     ) -> httpx.Request:
         """Make a request; the URL of a read is that of its write."""
-        url = _url(str(self.base_url), path)
+        url = _url(self._prefix + path)
         if self.connections is None:  # transports of others may look for `request.content`
             return httpx.Request(method, url, headers=headers, content=content)
         # httpx leaves a stream as it is, and does not look at headers and body once more.
@@ -409,10 +410,12 @@ class Wire:
         yield from self.gateway.credential.tell_mode(self)
         turns = self.gateway.turns(self.here)
         caller = self.face.caller()
-        if turns.of(id).held_by(caller):
-            # A call that Ctrl-C broke off while it gave its turn back lies about as a cycle.
-            gc.collect()
         turn = turns.of(id)
+        if turn.held_by(caller):
+            # A call that Ctrl-C broke off while it gave its turn back lies about as a cycle.
+            del turn
+            gc.collect()
+            turn = turns.of(id)
         if turn.held_by(caller):
             raise ConfigurationError(
                 f"customer {id} is being written by this very caller: an observer, lock= or "
@@ -496,6 +499,6 @@ def _debug(request: httpx.Request, attempt: int, shown: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _url(base_url: str, path: str) -> httpx.URL:
+def _url(text: str) -> httpx.URL:
     """Parse a URL once for a read and its write."""
-    return httpx.URL(base_url.rstrip("/") + path)
+    return httpx.URL(text)

@@ -470,6 +470,7 @@ class Tasks:
 def _run(flow: Flow[T], held: Any) -> T:
     gave: object = None
     failed: BaseException | None = None
+    running: Any = flow
     try:
         while True:
             try:
@@ -478,7 +479,7 @@ def _run(flow: Flow[T], held: Any) -> T:
                 gave = step.wait(held)
             except BaseException as error:
                 # Not only those of steps: an interrupt may fall between two lines here.
-                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
+                if running.gi_frame is not None:  # it has not ended
                     failed = error
                 elif isinstance(error, StopIteration):
                     result: T = error.value
@@ -493,6 +494,7 @@ def _run(flow: Flow[T], held: Any) -> T:
 async def _arun(flow: Flow[T], held: Any) -> T:
     gave: object = None
     failed: BaseException | None = None
+    running: Any = flow
     try:
         while True:
             try:
@@ -501,7 +503,7 @@ async def _arun(flow: Flow[T], held: Any) -> T:
                 gave = await step.awaited(held)
             except BaseException as error:
                 # Not only those of steps: an interrupt may fall between two lines here.
-                if inspect.getgeneratorstate(flow) != inspect.GEN_CLOSED:
+                if running.gi_frame is not None:  # it has not ended
                     failed = error
                 elif isinstance(error, StopIteration):
                     result: T = error.value
