@@ -129,7 +129,7 @@ def test_what_says_2xx_may_be_no_answer(
     status: int, media_type: str, body: bytes, why: str | None
 ) -> None:
     """A record is one whatever else it has, and so is every other answer that refuses nothing."""
-    assert verdict.no_answer(status, media_type, body, 7) == why
+    assert verdict.no_answer(status, media_type, body, verdict.said(body), 7) == why
 
 
 def test_what_changed_beyond_is_told_where_it_changed() -> None:

@@ -14,6 +14,11 @@ def debugs() -> bool:
     return _log.isEnabledFor(logging.DEBUG)
 
 
+def informs() -> bool:
+    """Tell whether anybody wants a line for each write."""
+    return _log.isEnabledFor(logging.INFO)
+
+
 def log(level: int, message: str, *args: object, **fields: object) -> None:
     """Log a line, with fields for those who write structured logs: `caibo_` and their names."""
     extra = {f"caibo_{name}": value for name, value in fields.items()}

@@ -47,8 +47,7 @@ def carry(id: int, send: Send, record: Document, addressed: Collection[str]) -> 
     """
     from caibo_api.api.customers import replace_customer
 
-    ours = {fold(name) for name in addressed}
-    left_out = tuple(n for n in record if not (_carries(send, n) or fold(n) in ours))
+    left_out = () if send == "record" else _left_out(send, record, addressed)
     document = record.only(n for n in record if n not in left_out) if left_out else record
     return Carried(call(replace_customer, id, body=body(document)), left_out)
 
@@ -92,8 +91,13 @@ def _valued(before: Document, names: Iterable[str]) -> list[str]:
     return [name for name in names if fold(name) != "id" and not _empty(find(before, name))]
 
 
+def _left_out(send: Send, record: Document, addressed: Collection[str]) -> tuple[str, ...]:
+    ours = {fold(name) for name in addressed}
+    return tuple(name for name in record if not (_carries(send, name) or fold(name) in ours))
+
+
 def _carries(send: Send, name: str) -> bool:
-    return send == "record" or SENDS.index(send) <= SENDS.index(carrier(name))
+    return SENDS.index(send) <= SENDS.index(carrier(name))
 
 
 def _empty(value: Any) -> bool:

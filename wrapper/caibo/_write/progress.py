@@ -12,7 +12,7 @@ from typing import TypeVar
 from caibo._errors import APIError, CaiboError, MalformedResponseError, TransportError
 from caibo._record.contract import field_name
 from caibo._record.customer import Customer
-from caibo._record.document import Document
+from caibo._record.document import NOTHING, Document
 from caibo._record.masking import mask, one_line
 from caibo._record.respelling import Path
 from caibo._wire import clock
@@ -42,20 +42,22 @@ class Progress:
     session: Session
     verb: Verb
     id: int
-    addressed: Document = field(default_factory=Document)
-    expect: Document = field(default_factory=Document)
+    addressed: Document = NOTHING
+    expect: Document = NOTHING
     send: Send = "record"
     protection: Protection = "none"
     writes: int = 0
     attempts: int = 0
     changes: Mapping[str, Change] = field(default_factory=dict[str, Change])
     #: What the last write was to set, and on which record.
-    tried: Document = field(default_factory=Document)
-    before: Document = field(default_factory=Document)
+    tried: Document = NOTHING
+    before: Document = NOTHING
     #: What the last write did not carry, by wire name.
     left_out: tuple[str, ...] = ()
+    #: What the gateway answered it with, where that is an object.
+    said: Document | None = None
 
-    _operation: str = field(default_factory=lambda: os.urandom(16).hex())
+    _operation: str = ""
     _began: float = 0.0
     #: How far a write of this call got; empty where none can have been applied.
     _got: str = ""
@@ -85,10 +87,10 @@ class Progress:
             if self.writes:
                 yield from self.session.last_word(self._failed(error))
             raise
-        if self.writes:
+        if self.writes and self.session.is_heard():
             yield from self.session.last_word(
                 WriteFinished(
-                    operation=self._operation,
+                    operation=self._id_of_operation(),
                     id=self.id,
                     verb=self.verb,
                     fields=tuple(update.changes),
@@ -107,7 +109,7 @@ class Progress:
         told = error if isinstance(error, CaiboError) else self._cut_short(error)
         self.session.concern(told)
         return WriteFailed(
-            operation=self._operation,
+            operation=self._id_of_operation(),
             id=self.id,
             verb=self.verb,
             fields=tuple(self.changes),
@@ -139,9 +141,11 @@ class Progress:
         """Announce a write."""
         self._began = self._began or clock.now()
         self.writes += 1
+        if not self.session.observers:
+            return
         yield from self.session.announce(
             WriteIntended(
-                operation=self._operation,
+                operation=self._id_of_operation(),
                 id=self.id,
                 verb=self.verb,
                 changes=dict(self.changes),
@@ -151,6 +155,10 @@ class Progress:
                 left_out=self._left_out(),
             )
         )
+
+    def _id_of_operation(self) -> str:
+        self._operation = self._operation or os.urandom(16).hex()
+        return self._operation
 
     def sends(self, write: Call) -> Flow[Answer]:
         """Send a write, and note how far it got, whatever ends that.
@@ -186,7 +194,8 @@ class Progress:
         """
         media_type = written.headers.get("content-type", "").partition(";")[0].strip().lower()
         status, body = written.status_code, written.content
-        if what := verdict.no_answer(status, media_type, body, self.id):
+        self.said = verdict.said(body)
+        if what := verdict.no_answer(status, media_type, body, self.said, self.id):
             raise MalformedResponseError(
                 f"PUT /customers/{self.id}: {status} with {what} is no answer to a write",
                 attempts=written.attempts,

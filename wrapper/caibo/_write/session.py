@@ -17,7 +17,7 @@ from caibo._errors import (
 from caibo._record.checks import check_id
 from caibo._wire import clock
 from caibo._wire.exchange import Wire
-from caibo._wire.log import log
+from caibo._wire.log import informs, log
 from caibo._wire.waiting import LEAVE_WITHIN, Ask, Flow, LateError
 from caibo._write.carrying import Send
 from caibo._write.events import Observer, Verb, WriteFailed, WriteFinished, WriteIntended
@@ -113,6 +113,10 @@ class Session:
     def concern(self, error: CaiboError) -> None:
         if error.customer_id is None:  # else of another call, by a function of the caller's
             error.customer_id = self.customer_id
+
+    def is_heard(self) -> bool:
+        """Tell whether anybody wants to hear how a write ended."""
+        return bool(self.observers) or informs()
 
     def announce(self, event: WriteIntended) -> Flow[None]:
         """Tell the observers of a write that is about to be sent; one that raises stops it.

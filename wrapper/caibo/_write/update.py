@@ -87,5 +87,5 @@ def differences(before: Document, after: Document, addressed: Iterable[str]) -> 
 
 def carried(before: Document, addressed: Collection[str]) -> tuple[str, ...]:
     """Name the members outside the contract that an update preserves."""
-    ours = {fold(name) for name in addressed} | by_wire_name().keys()
-    return tuple(name for name in before if fold(name) not in ours)
+    known, ours = by_wire_name(), {fold(name) for name in addressed}
+    return tuple(n for n in before if (name := fold(n)) not in known and name not in ours)

@@ -129,12 +129,14 @@ def lost(error: CaiboError) -> bool:
 def said(body: bytes) -> Document | None:
     """Read the answer to a write; the contract declares none, so anything may stand there."""
     try:
-        return Document.parse(body)
+        return Document.parse(body) if body else None
     except ValueError:
         return None
 
 
-def no_answer(status: int, media_type: str, body: bytes, id: int) -> str | None:
+def no_answer(
+    status: int, media_type: str, body: bytes, found: Document | None, id: int
+) -> str | None:
     """Say why a 2xx does not tell that the write was accepted, if so.
 
     A captive portal, a login page and a maintenance page say 200 for what never
@@ -142,7 +144,6 @@ def no_answer(status: int, media_type: str, body: bytes, id: int) -> str | None:
     """
     if status == 207:
         return "several outcomes in it"
-    found = said(body)
     if found is None:
         return "a web page" if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else None
     if no_record(found, id) is None:

@@ -15,7 +15,7 @@ from typing import Any
 from caibo._errors import APIError, CaiboError, ServerError
 from caibo._record.compare import OnConflict, leaves, three_way
 from caibo._record.contract import field_name
-from caibo._record.document import Document
+from caibo._record.document import NOTHING, Document
 from caibo._record.respelling import Path
 from caibo._record.spelling import has
 from caibo._wire.answers import Answer
@@ -65,7 +65,7 @@ class Write:
     def __post_init__(self) -> None:
         self._wire = self.so_far.session.wire
         self._id, self._addressed = self.so_far.id, self.so_far.addressed
-        self._at_risk = self.base or Document(), self.left_out
+        self._at_risk = self.base or NOTHING, self.left_out
 
     def update(self, reading: Reading | None) -> Flow[Update]:
         """Merge onto a reading, or onto a fresh one, and write what differs."""
@@ -220,12 +220,14 @@ class Write:
 
     def _accepted(self, written: Answer, reading: Reading, after: Document) -> Flow[Update]:
         so_far, window = self.so_far, _window(reading, written)
-        said = verdict.said(written.content)
+        said = so_far.said
         seen = said if said and verdict.whole(said, self._id, after) else None
         before, left_out = so_far.before, so_far.left_out
-        grades = verdict.graded(so_far.tried, before, said or Document())
-        lost = gone(before, left_out, said or Document())
-        doubted = said and (verdict.contradicts(said, self._id, grades, lost) or (seen and lost))
+        doubted = False
+        if said:
+            grades = verdict.graded(so_far.tried, before, said)
+            lost = gone(before, left_out, said)
+            doubted = verdict.contradicts(said, self._id, grades, lost) or bool(seen and lost)
         if self.settle is not None or doubted or unproven(before, left_out, self.learnt.stays):
             return (yield from self._verified(None, written, window))
         return self._result("accepted", after, seen, written=written, race_window=window)
@@ -285,8 +287,9 @@ class Write:
         )
 
     def _result(self, outcome: Outcome, sent: Document, seen: Document | None, **of: Any) -> Update:
-        ours = [path for path, _ in leaves(self.so_far.tried, self.so_far.before)]
-        return self.so_far.result(outcome, sent, seen, ours, **of)
+        so_far = self.so_far
+        ours = [] if seen is None else [path for path, _ in leaves(so_far.tried, so_far.before)]
+        return so_far.result(outcome, sent, seen, ours, **of)
 
 
 def write_whole(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
@@ -311,7 +314,7 @@ def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Up
             raise
         yield from so_far.session.wire.again(1, error)
         return (yield from _look_for(so_far, document, error))
-    said = verdict.said(written.content)
+    said = so_far.said
     grades = verdict.graded_whole(document, said or Document(), accepted=True)
     if said and verdict.contradicts(said, so_far.id, grades):
         return (yield from _look_for(so_far, document, written))
