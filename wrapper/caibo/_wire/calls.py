@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
+import httpx
+
+from caibo._errors import ConfigurationError
 from caibo._record.document import Document
+from caibo._record.json_text import is_object
 
 P = ParamSpec("P")
 T = TypeVar("T")
+#: What may change a customer.
+WRITES = ("PUT", "PATCH")
+# `Wire` makes these itself.
+_OF_THE_WIRE = frozenset({"host", "content-length", "transfer-encoding"})
 
 
 class Operation(Protocol[P]):
@@ -37,15 +45,34 @@ class Call(NamedTuple):
 
 
 def call(operation: Operation[P], *args: P.args, **kwargs: P.kwargs) -> Call:
-    """Ask a generated operation what to send."""
-    made = operation._get_kwargs(*args, **kwargs)  # pyright: ignore[reportPrivateUsage]
-    document = made.get("json")
-    return Call(
-        made["method"],
-        made["url"],
-        made.get("headers", {}),
-        bytes(document) if isinstance(document, Document) else None,
-    )
+    """Ask a generated operation what to send.
+
+    Raises:
+        ConfigurationError: it has a parameter that cannot be sent.
+    """
+    made = dict(operation._get_kwargs(*args, **kwargs))  # pyright: ignore[reportPrivateUsage]
+    method, url, headers = made.pop("method").upper(), made.pop("url"), made.pop("headers", {})
+    if isinstance(made.get("json"), Document):
+        made["content"] = bytes(made.pop("json"))
+    content = made.get("content")
+    if made.keys() <= {"content"} and (content is None or isinstance(content, bytes)):
+        return Call(method, url, headers, content)
+    return _encoded(method, url, headers, made)
+
+
+def _encoded(method: str, url: str, headers: dict[str, str], made: dict[str, Any]) -> Call:
+    """Let httpx write what the generated code leaves to it: query, cookies, forms, other JSON."""
+    try:
+        request = httpx.Request(method, f"http://localhost{url}", headers=headers, **made)
+        content = request.read()
+    except Exception as error:  # whatever a stream of the caller's raises, too
+        why = type(error).__name__
+    else:
+        given = {k: v for k, v in request.headers.items() if k not in _OF_THE_WIRE}
+        return Call(method, request.url.raw_path.decode(), given, content or None)
+    # Outside `except`: a foreign error, which may hold a value, would hang on as the context.
+    names = [f"{k} ({', '.join(v)})" if is_object(v) else k for k, v in made.items()]
+    raise ConfigurationError(f"{method} {url}: cannot send its {', '.join(names)}: {why}")
 
 
 def body(document: Document) -> Any:
