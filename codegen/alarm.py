@@ -20,9 +20,13 @@ FACADE = {
     ("put", CUSTOMER): ("Customers", "replace_customer"),
     ("get", CUSTOMER): ("Customers", "get_customer"),
     ("post", "/auth/login"): ("Authentication", "login"),
+    ("patch", CUSTOMER): ("Customers", "patch_customer"),
 }
+# It takes these up by a ruling, and does without them.
+OPTIONAL = {("patch", CUSTOMER)}
 USE = "x-use"
 API = "api"
+TAKEN_UP = "facade"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "application/octet-stream")
@@ -58,7 +62,7 @@ def sound(contract: Contract) -> Iterator[str]:
         yield from _nulls(contract)
     yield from _facade(contract)
     for method, path, operation in operations(contract):
-        yield from _operation(method, path, operation)
+        yield from _operation(contract, method, path, operation)
     yield from _servers(contract)
     yield from _bodies(contract)
     yield from _answers(contract)
@@ -111,8 +115,11 @@ def _nulls(contract: Contract) -> Iterator[str]:
 def _facade(contract: Contract) -> Iterator[str]:
     """Ask where the facade would not find an operation under the name that it imports."""
     found = {(method, path): operation for method, path, operation in operations(contract)}
+    optional = [key for key in OPTIONAL if not _taken_up(contract, *key, found.get(key, {}))]
     for (method, path), (tag, id) in FACADE.items():
         title = f"{method.upper()} {path}"
+        if (method, path) in optional:
+            continue
         if (method, path) not in found:
             yield (
                 f"- the facade calls {title}, and the contract has no such operation after the "
@@ -125,11 +132,25 @@ def _facade(contract: Contract) -> Iterator[str]:
             )
 
 
+def _taken_up(contract: Contract, method: str, path: str, operation: Mapping[str, Any]) -> bool:
+    """Tell whether the facade calls an operation, be it by a ruling that can be."""
+    if (method, path) in OPTIONAL:
+        return operation.get(USE) == TAKEN_UP and MERGE_PATCH in _content(contract, operation)
+    return (method, path) in FACADE
+
+
 def _naming(method: str, path: str, said: Mapping[str, Any]) -> str:
     """Give the lines that name an operation as the facade does, none where it is so named."""
+    actions = _names(method, path, said, {})
+    return _ruling(actions) if actions else ""
+
+
+def _names(
+    method: str, path: str, said: Mapping[str, Any], more: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
     tag, id = FACADE[method, path]
     target = place(("paths", path, method))
-    actions: dict[str, dict[str, Any]] = {}
+    actions: dict[str, Mapping[str, Any]] = {}
     update: dict[str, Any] = {}
     replaced: dict[str, Any] = {}
     if said.get("operationId") != id:
@@ -142,14 +163,22 @@ def _naming(method: str, path: str, said: Mapping[str, Any]) -> str:
         if tags:
             # An overlay adds to a list, and the first tag names the module.
             actions[f"{target}.tags"] = {"remove": True}
-    if not update:
-        return ""
-    actions[target] = {**replaced, "update": update}
+    update.update(more)
+    if update:
+        actions[target] = {**replaced, "update": update}
+    return actions
+
+
+def _ruling(actions: Mapping[str, Mapping[str, Any]]) -> str:
+    """Give the lines of a ruling: its actions, and the entry that goes with them."""
     return "".join(map(_action, actions, actions.values())) + _entry(*actions)
 
 
-def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
-    if (method, path) in FACADE or (operation.get(USE) == API and operation.get("operationId")):
+def _operation(
+    contract: Contract, method: str, path: str, operation: Mapping[str, Any]
+) -> Iterator[str]:
+    named = operation.get(USE) == API and operation.get("operationId")
+    if named or _taken_up(contract, method, path, operation):
         return
     target = place(("paths", path, method))
     update: dict[str, Any] = {}
@@ -159,11 +188,18 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator
         # It names the module, which is `default` otherwise.
         update["tags"] = [_nouns(path)[0].capitalize()]
     update[USE] = API
-    patch = " (`update` of the facade stays a PUT)" if method == "patch" else ""
+    offered: list[dict[str, Mapping[str, Any]]] = [
+        {target: {"update": update}},
+        {target: {"remove": True}},
+    ]
+    by_facade = (method, path) in OPTIONAL and MERGE_PATCH in _content(contract, operation)
+    if by_facade:
+        offered.insert(0, _names(method, path, operation, {USE: TAKEN_UP}))
+    facade = 'by `update` with `send="changes"`, ' if by_facade else ""
+    choices = "\n  or".join(map(_ruling, offered))
     yield (
-        f"- no ruling for {method.upper()} {path}: is it to be called through `client.api`"
-        f"{patch}, or left out? Add to {OVERLAY}{_action(target, {'update': update})}\n  or"
-        f"{_action(target, {'remove': True})}{_entry(target)}"
+        f"- no ruling for {method.upper()} {path}: is it to be called {facade}through "
+        f"`client.api`, or left out? Add to {OVERLAY}{choices}"
     )
 
 
@@ -198,12 +234,13 @@ def _servers(contract: Contract) -> Iterator[str]:
 def _bodies(contract: Contract) -> Iterator[str]:
     """Ask where more than one media type could be sent; the generator takes the last one."""
     for method, path, operation in operations(contract):
-        said = operation.get("requestBody")
-        steps, body = follow(contract, said, "paths", path, method, "requestBody")
-        content = _mapping(_mapping(body).get("content"))
+        content = _content(contract, operation)
         if not content:
             continue
-        sent = _sent(method, path, list(content))
+        said = operation.get("requestBody")
+        steps, _ = follow(contract, said, "paths", path, method, "requestBody")
+        taken_up = _taken_up(contract, method, path, operation)
+        sent = _sent(method, list(content), taken_up=taken_up)
         if sent is None:
             yield (
                 f"- {_path((*steps, 'content'))} has {', '.join(content)}: the client can send "
@@ -219,11 +256,17 @@ def _bodies(contract: Contract) -> Iterator[str]:
             )
 
 
-def _sent(method: str, path: str, listed: Sequence[str]) -> str | None:
+def _content(contract: Contract, operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what a request may send, by media type."""
+    _, body = follow(contract, operation.get("requestBody"))
+    return _mapping(_mapping(body).get("content"))
+
+
+def _sent(method: str, listed: Sequence[str], *, taken_up: bool) -> str | None:
     """Choose what to send of the listed media types, if the generated client can send any."""
-    if (method, path) in FACADE:
-        return JSON if JSON in listed else None
     first = [MERGE_PATCH, JSON] if method == "patch" else [JSON]
+    if taken_up:
+        return first[0] if first[0] in listed else None
     concrete = [name for name in listed if name.endswith("+json") and "*" not in name]
     candidates = [*first, *concrete, *FORMS]
     return next((name for name in candidates if name in listed), None)
