@@ -13,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from audit_log import KEY
 from faces import Connect, Face
 from hypothesis import HealthCheck, settings
+from patching import rule_patch_out
 from proxying import ENVIRONMENT
 
 import caibo
@@ -30,6 +31,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no variable of whoever runs the tests choose a credential, a gateway, or a way to it."""
     for name in ("CAIBO_API_KEY", "CAIBO_ACCESS_TOKEN", "CAIBO_BASE_URL", *ENVIRONMENT):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def put_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try the `PUT` whatever the contract has by now; `test_patch.py` tries the `PATCH`."""
+    rule_patch_out(monkeypatch)
 
 
 @pytest.fixture

@@ -190,12 +190,13 @@ def test_a_record_is_held_against_what_is_needed_of_it() -> None:
 def test_an_unknown_outcome_says_what_to_do_next() -> None:
     """With a plan to resume by, or by hand."""
     lost = caibo.TransportError("PUT: lost", request_sent="maybe")
+    line = "PATCH /customers/7"
 
-    assert verdict.unknown(7, "Why.", after=lost, resumable=True) == (
+    assert verdict.unknown(7, line, "Why.", after=lost, resumable=True) == (
         "PUT: lost\n  The write may or may not have been applied. Why.\n"
         "  customers.apply(error.plan) looks again, and writes only what is missing."
     )
-    assert verdict.unknown(7, "was accepted.", after=None, resumable=False) == (
-        "PUT /customers/7 was accepted.\n  Read customer 7 before trying again."
+    assert verdict.unknown(7, line, "was accepted.", after=None, resumable=False) == (
+        "PATCH /customers/7 was accepted.\n  Read customer 7 before trying again."
     )
-    assert "apply" not in verdict.unknown(7, "", after=None, resumable=True, readable=False)
+    assert "apply" not in verdict.unknown(7, line, "", after=None, resumable=True, readable=False)

@@ -74,6 +74,12 @@ def field_name(wire: str) -> str:
     return wire if field is None else field.name
 
 
+def patchable() -> bool:
+    """Tell whether a ruling lets the facade change customers by `PATCH` (RFC 7396)."""
+    operation = contract()["paths"]["/customers/{id}"].get("patch", {})
+    return bool(operation.get("x-use") == "facade")
+
+
 def snake_case(wire: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", wire).lower()
 

@@ -21,7 +21,7 @@ from caibo._errors import (
 )
 from caibo._wire import clock
 from caibo._wire.answers import Answer, answer, line
-from caibo._wire.calls import Call
+from caibo._wire.calls import WRITES, Call
 from caibo._wire.connections import Connections, Face
 from caibo._wire.headers import Sent
 from caibo._wire.limit import Limit, Ticket
@@ -246,7 +246,7 @@ class Wire:
         """
         attempt = 0
         until = self.ends if fresh_until is None else min(self.ends, fresh_until)
-        request.extensions["reserve"] = reserve and request.method == "PUT"
+        request.extensions["reserve"] = reserve and request.method in WRITES
         while True:
             attempt += 1
             self.may_have_left = _nothing_left
@@ -315,7 +315,7 @@ class Wire:
             raise deadline_exceeded(request, sent=False)
         seconds = min(self._options.timeout, ends - now)
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
-        if request.method == "PUT":
+        if request.method in WRITES:
             self.may_have_left = lambda: network is None or network.ready
         failed: CaiboError
         try:

@@ -11,6 +11,7 @@ from caibo._errors import APIError
 from caibo._record.contract import fields
 from caibo._record.masking import Redactor
 from caibo._wire.answers import Answer
+from caibo._wire.calls import WRITES
 
 if TYPE_CHECKING:
     from caibo._wire.reasons import Said
@@ -37,6 +38,10 @@ _HINTS = {
 }
 _LATER = "Try again later."
 _READ_FIRST = "The write may have been applied: read the record before trying again."
+_NO_PATCH = (
+    "This deployment may have no PATCH; nothing was changed. A client with any other `send` than "
+    '"changes" writes with PUT.'
+)
 _PAGE = "The answer is a web page"
 _NOT_THE_GATEWAY = "and not the gateway."
 
@@ -57,7 +62,7 @@ def hint(
     redact: Redactor,
 ) -> str:
     """Say what to do next, from the status, what is said, and which fields it names."""
-    status, put = response.status_code, request.method == "PUT"
+    status, writes = response.status_code, request.method in WRITES
     if 300 <= status < 400:
         return _redirect(request, response, redact)
     if status == 429 or (status == 503 and "retry-after" in response.headers):
@@ -65,11 +70,11 @@ def hint(
         later = "Slow down." if retry_after is None else wait
         return " ".join([*([] if said.page is None else [_between(said, redact)]), later])
     if said.page is not None:
-        more = _READ_FIRST if put else _LATER
+        more = _READ_FIRST if writes else _LATER
         more = more if status >= 500 else "Is `base_url` right?" if status in (404, 405) else ""
         return f"{_between(said, redact)} {more}".strip()
     owned = [name for name in named if (f := fields().get(name)) and not f.writable]
-    if owned and put and status < 500:
+    if owned and request.method == "PUT" and status < 500:
         return (
             f"The gateway sets {', '.join(owned)} itself and refuses to be sent what it said. "
             'A client with send="writable" leaves such members out; `replace` writes exactly '
@@ -77,9 +82,11 @@ def hint(
         )
     if status == 401:
         return _unauthorised(request)
-    if status in (404, 405) and put:
+    if status in (405, 415) and request.method == "PATCH":
+        return _NO_PATCH
+    if status in (404, 405) and writes:
         return "Check the customer id and `base_url`; nothing was changed."
-    if status >= 500 and put and status < 600:
+    if status >= 500 and writes and status < 600:
         return _READ_FIRST
     return _HINTS.get(status) or _by_class(status)
 

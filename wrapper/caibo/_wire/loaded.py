@@ -10,7 +10,7 @@ import codecs
 import sys
 from importlib import import_module
 
-from caibo._record.contract import contract
+from caibo._record.contract import contract, patchable
 from caibo._wire.waiting import Tasks
 
 # What is imported only where it is needed first, as `import caibo` has to be cheap.
@@ -19,6 +19,7 @@ _MODULES = (
     *("caibo_api.api.customers.get_customer", "caibo_api.api.customers.replace_customer"),
     *("caibo._wire.reasons", "difflib", "email.utils", "html"),
 )
+_PATCH = "caibo_api.api.customers.patch_customer"
 _CODECS = ("idna", "ascii", "latin-1", "utf-8")
 # anyio has no public way to load what it waits with; asyncio looks up names in a pool of threads.
 _WITH_ASYNCIO = ("anyio.to_thread", "anyio._backends._asyncio", "concurrent.futures.thread")
@@ -30,7 +31,7 @@ def load(face: object) -> None:
     contract()
     for name in _CODECS:
         codecs.lookup(name)
-    for module in _MODULES:
+    for module in (*_MODULES, *([_PATCH] if patchable() else ())):
         import_module(module)
     if face is Tasks:
         # Nobody runs trio without having imported it, and it takes long.

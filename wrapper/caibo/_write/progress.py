@@ -24,7 +24,7 @@ from caibo._wire.refusals import request_id
 from caibo._wire.retry import Attempted
 from caibo._wire.waiting import Flow
 from caibo._write import verdict
-from caibo._write.carrying import Send
+from caibo._write.carrying import Carried, Send
 from caibo._write.events import Verb, WriteFailed, WriteFinished, WriteIntended
 from caibo._write.plan import Plan, UnknownOutcomeError
 from caibo._write.reading import Reading, doubt, no_read
@@ -45,6 +45,7 @@ class Progress:
     addressed: Document = NOTHING
     expect: Document = NOTHING
     send: Send = "record"
+    method: str = "PUT"
     protection: Protection = "none"
     writes: int = 0
     attempts: int = 0
@@ -61,6 +62,10 @@ class Progress:
     _began: float = 0.0
     #: How far a write of this call got; empty where none can have been applied.
     _got: str = ""
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} /customers/{self.id}"
 
     def told(self, flow: Flow[T]) -> Flow[T]:
         """Log what fails before anything is written; `watched` tells of what comes after."""
@@ -123,17 +128,17 @@ class Progress:
         if self._got:
             return self.unknown(None, f"{self._got}, and {name} ended the call.")
         return TransportError(
-            f"PUT /customers/{self.id}: {name} ended the call before it was sent; nothing was "
-            "written",
+            f"{self.line}: {name} ended the call before it was sent; nothing was written",
             request_sent="no",
             attempts=self.attempts,
         )
 
     def tries(
-        self, mine: Document, before: Document, after: Document, left_out: tuple[str, ...]
+        self, mine: Document, before: Document, after: Document, carried: Carried
     ) -> Flow[None]:
         """Note what is merged onto which record, and announce it."""
-        self.tried, self.before, self.left_out = mine, before, left_out
+        self.tried, self.before = mine, before
+        self.method, self.left_out = carried.call.method, carried.left_out
         self.changes = differences(before, after, mine)
         yield from self.intends(before)
 
@@ -197,7 +202,7 @@ class Progress:
         self.said = verdict.said(body)
         if what := verdict.no_answer(status, media_type, body, self.said, self.id):
             raise MalformedResponseError(
-                f"PUT /customers/{self.id}: {status} with {what} is no answer to a write",
+                f"{self.line}: {status} with {what} is no answer to a write",
                 attempts=written.attempts,
                 request_id=request_id(written),
             )
@@ -235,6 +240,7 @@ class Progress:
         return UnknownOutcomeError(
             verdict.unknown(
                 self.id,
+                self.line,
                 reason,
                 after=error,
                 resumable=plan is not None,

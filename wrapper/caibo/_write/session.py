@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -37,8 +38,8 @@ class Learnt:
 
     #: A write with an old entity tag was refused, and the record had another one.
     honours_tags: bool = False
-    #: What was once left out of a write and stayed, see `carrying.carrier`.
-    stays: set[Send] = field(default_factory=set[Send])
+    #: What was once left out and stayed, see `carrying.carrier`, by the method of the write.
+    stays: defaultdict[str, set[Send]] = field(default_factory=lambda: defaultdict(set[Send]))
 
     @property
     def protection(self) -> Protection:

@@ -20,7 +20,7 @@ from caibo._record.json_text import is_object, same
 from caibo._record.masking import one_line
 from caibo._record.respelling import Path, respelt
 from caibo._record.shape import in_two_spellings, misfit, no_record, of_another
-from caibo._record.spelling import find, fold, has
+from caibo._record.spelling import find, fold, has, merge
 from caibo._record.values import as_read, integer
 from caibo._write.carrying import narrowest
 from caibo._write.plan import OverwrittenError, restoring
@@ -298,7 +298,7 @@ def overwritten(
         before: the record that it was merged onto.
         found: the record as it is.
         grades: of what was tried.
-        done: what the write came to before the record was read back.
+        done: which write came to what before the record was read back.
         also: what differs beyond what was tried.
         gone: members that the write left out and the record has lost.
     """
@@ -311,7 +311,7 @@ def overwritten(
     advice = [_CAUSES] if reverted or replaced else []
     advice += [_GONE.format(send=narrowest(gone))] if gone else []
     return OverwrittenError(
-        f"PUT /customers/{id} {done}, and read back, the record says something else: "
+        f"{done}, and read back, the record says something else: "
         f"{'; '.join(said)}. {' '.join(advice)}",
         conflicts={
             label(path): (at(before, path), at(found, path), wanted[path])
@@ -321,19 +321,21 @@ def overwritten(
         reverted=reverted,
         replaced=replaced,
         also_changed=also,
-        plan=restoring(id, before, found, gone),
+        plan=restoring(id, merge(before, tried), found, gone),
     )
 
 
 def unknown(
-    id: int, reason: str, *, after: CaiboError | None, resumable: bool, readable: bool = True
+    id: int,
+    line: str,
+    reason: str,
+    *,
+    after: CaiboError | None,
+    resumable: bool,
+    readable: bool = True,
 ) -> str:
     """Say why nobody can tell whether a write stands, and what to do next."""
-    what = (
-        f"PUT /customers/{id}"
-        if after is None
-        else f"{after}\n  The write may or may not have been applied."
-    )
+    what = line if after is None else f"{after}\n  The write may or may not have been applied."
     if not readable:
         resume = "Look at the customer by other means: this client cannot read it here."
     elif resumable:

@@ -25,7 +25,7 @@ from caibo._wire.hints import page_of
 from caibo._wire.retry import retry_after, retryable
 from caibo._wire.waiting import Flow
 from caibo._write import verdict
-from caibo._write.carrying import carrier, carry, gone, stayed, unproven
+from caibo._write.carrying import Send, carrier, carry, gone, stayed, unproven
 from caibo._write.plan import OverwrittenError, UnknownOutcomeError
 from caibo._write.progress import Progress
 from caibo._write.reading import Reading, merged, read
@@ -112,7 +112,7 @@ class Write:
             if after is before:
                 return (yield from self._nothing_to_write(reading, mine))
             carried = carry(self._id, so_far.send, after, mine)
-            yield from so_far.tries(mine, before, after, carried.left_out)
+            yield from so_far.tries(mine, before, after, carried)
             so_far.protection = self._protection(reading, held)
             try:
                 written = yield from so_far.sends(self._put(carried.call, reading))
@@ -120,7 +120,7 @@ class Write:
                 outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
                     reading = yield from self._changed_under_us(outdated, reading)
-                elif retryable("PUT", error):
+                elif retryable(so_far.method, error):
                     reading = yield from self._refused_for_now(error, reading)
                 elif outdated or verdict.lost(error):
                     self._unsure = True
@@ -226,9 +226,10 @@ class Write:
         doubted = False
         if said:
             grades = verdict.graded(so_far.tried, before, said)
-            lost = gone(before, left_out, said)
+            lost = gone(before, left_out, so_far.tried, said)
             doubted = verdict.contradicts(said, self._id, grades, lost) or bool(seen and lost)
-        if self.settle is not None or doubted or unproven(before, left_out, self.learnt.stays):
+        open = unproven(before, left_out, so_far.tried, self._stays)
+        if self.settle is not None or doubted or open:
             return (yield from self._verified(None, written, window))
         return self._result("accepted", after, seen, written=written, race_window=window)
 
@@ -251,11 +252,11 @@ class Write:
                 ) from unread
         tried, before, found = so_far.tried, so_far.before, back.document
         grades = verdict.graded(tried, before, found)
-        lost = gone(before, so_far.left_out, found)
+        lost = gone(before, so_far.left_out, tried, found)
         if lost or not verdict.landed(grades):
             raise self._overwritten(before, found, lost, verdict.done(answered=answered))
         if answered and verdict.fate(grades) == "landed":
-            self.learnt.stays.update(stayed(before, so_far.left_out, found))
+            self._stays.update(stayed(before, so_far.left_out, found))
         outcome, sent = verdict.outcome(grades), merged(before, tried)
         return self._result(outcome, sent, found, written=written, back=back, race_window=window)
 
@@ -266,13 +267,13 @@ class Write:
             OverwrittenError: it did.
         """
         was, names = self._at_risk
-        if lost := gone(was, names, found):
+        if lost := gone(was, names, self.so_far.tried or self._addressed, found):
             raise self._overwritten(was, found, lost, "may have been applied")
 
     def _overwritten(
         self, before: Document, found: Document, lost: tuple[str, ...], done: str
     ) -> OverwrittenError:
-        self.learnt.stays.difference_update(map(carrier, lost))
+        self._stays.difference_update(map(carrier, lost))
         tried = self.so_far.tried or self._addressed
         ours = [path for path, _ in leaves(tried, before)]
         return verdict.overwritten(
@@ -281,10 +282,14 @@ class Write:
             before,
             found,
             verdict.graded(tried, before, found),
-            done=done,
+            done=f"{self.so_far.line} {done}",
             also=verdict.beyond(merged(before, tried), found, ours),
             gone=lost,
         )
+
+    @property
+    def _stays(self) -> set[Send]:
+        return self.learnt.stays[self.so_far.method]
 
     def _result(self, outcome: Outcome, sent: Document, seen: Document | None, **of: Any) -> Update:
         so_far = self.so_far
@@ -306,7 +311,7 @@ def _alone(so_far: Progress, document: Document, etag: str | None) -> Flow[Updat
 
 def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Update]:
     yield from so_far.intends(None)
-    whole = carry(so_far.id, "record", document, ())
+    whole = carry(so_far.id, "record", document, {})
     try:
         written = yield from so_far.sends(_if_match(whole.call, etag))
     except CaiboError as error:
@@ -338,7 +343,7 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
         return so_far.result(outcome, document, found, ours, written=written, back=back)
     if error is None:
         also = verdict.beyond(document, found, _fields_of(document))
-        done, nothing = verdict.done(answered=True), Document()
+        done, nothing = f"{so_far.line} {verdict.done(answered=True)}", Document()
         raise verdict.overwritten(so_far.id, document, nothing, found, grades, done=done, also=also)
     reason = "Read back, the record is not what was sent."
     raise so_far.unknown(error, reason, seen=back) from error

@@ -54,6 +54,9 @@ class FakeCaibo(Service):
         logins: how many access tokens the login has given out.
         prefix: the path under which the gateway lives, such as ``/ipg/2.0.0``.
         has_read: False for a deployment without `GET /customers/{id}`.
+        has_patch: whether it takes `PATCH /customers/{id}` with a merge patch (RFC 7396);
+            True from the start where the packaged contract rules so.  Null in it clears
+            a member as `drop_omitted` says.
         no_read_status: what such a deployment answers, 405 or 404.
         returns_record: True answers a PUT with the record, False with no body.
         drop_omitted: True takes an omitted optional member out of the record

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from caibo._record.json_text import decode, encode
 
 JSON = "application/json; charset=utf-8"
+MERGE_PATCH = "application/merge-patch+json"
 _SECRETS = frozenset({"authorization", "x-api-key", "cookie", "proxy-authorization"})
 _SECTIONS = {400: "6.5.1", 403: "6.5.3", 404: "6.5.4", 413: "6.5.11", 415: "6.5.13"}
 

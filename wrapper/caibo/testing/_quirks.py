@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from caibo._record.json_text import Member, Members, decode, encode
+from caibo._record.json_text import Member, Members, decode, encode, is_object
 from caibo.testing._contract import contract
 from caibo.testing._queue import Fault, Queue
 from caibo.testing._store import Store
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Apply a merge patch as RFC 7396, section 2, says."""
+    if not is_object(patch):
+        return patch
+    target = dict(target) if is_object(target) else {}
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        else:
+            target[name] = merge_patch(target.get(name), value)
+    return target
 
 
 class Quirks(Store):
@@ -81,6 +94,20 @@ class Quirks(Store):
                 stored.setdefault(name, member)
             elif name in contract().properties and not self.drop_omitted:
                 stored.setdefault(name, member._replace(value="null"))
+        return stored
+
+    def _patched(self, sent: Members, kept: Members) -> Members:
+        """Return what a PATCH with `sent` leaves of a record that had `kept`."""
+        stored = dict(kept)
+        for name, member in sent.items():
+            if self._owns(name) or self._drops(name):
+                continue
+            was = decode(kept[name].value) if name in kept else None
+            value = encode(merge_patch(was, decode(member.value)))
+            if value != "null" or (name in contract().properties and not self.drop_omitted):
+                stored[name] = self._respelt(name, member._replace(value=value))
+            else:
+                stored.pop(name, None)
         return stored
 
     def _owns(self, name: str) -> bool:

@@ -9,12 +9,13 @@ from datetime import UTC
 from itertools import count
 from typing import Literal
 
+from caibo._record.contract import patchable
 from caibo._record.json_text import Members, decode, encode, join, split
 from caibo.testing._accounts import Accounts
 from caibo.testing._cache import Cache
 from caibo.testing._contract import contract, fits_int64
 from caibo.testing._faults import Faults
-from caibo.testing._messages import JSON, Request, Response, problem
+from caibo.testing._messages import JSON, MERGE_PATCH, Request, Response, problem
 from caibo.testing._queue import Fault
 from caibo.testing._records import Version
 
@@ -26,6 +27,7 @@ class Service(Faults, Accounts):
 
     prefix = ""
     has_read = True
+    has_patch = False
     no_read_status: Literal[404, 405] = 405
     strict = False
     returns_record = False
@@ -41,6 +43,7 @@ class Service(Faults, Accounts):
         super().__init__()
         self.requests: list[Request] = []
         self._numbers = count(1)
+        self.has_patch = patchable()
 
     def handle(self, request: Request) -> Response:
         """Answer one request; an old one from `requests` is how a write arrives late, or twice."""
@@ -77,9 +80,11 @@ class Service(Faults, Accounts):
         customer = _CUSTOMER.fullmatch(path.removeprefix(self.prefix))
         if customer is None or not path.startswith(f"{self.prefix}/"):
             return Response(404)
-        methods = {"GET": self._read, "PUT": self._replace}
+        methods = {"GET": self._read, "PUT": self._write}
         if not self.has_read:
             del methods["GET"]
+        if self.has_patch:
+            methods["PATCH"] = self._write
         if request.method not in methods:
             status = self.no_read_status if request.method == "GET" else 405
             return _not_served(*methods, status=status)
@@ -111,15 +116,19 @@ class Service(Faults, Accounts):
         version = record.newest if self._stale_reads.take("GET", id) is None else record.previous
         return self._record_reply(version)
 
-    def _replace(self, request: Request, id: int) -> Response:
-        sent = self._sent(request, contract().media_types)
+    def _write(self, request: Request, id: int) -> Response:
+        patches = request.method == "PATCH"
+        sent = self._sent(request, (MERGE_PATCH,) if patches else contract().media_types)
         if isinstance(sent, Response):
             return sent
         record = self._records.get(id)
         kept = {} if record is None else self._understood(record.members(), {})
         sent = self._understood(sent, kept)
+        if patches and record is None:
+            return problem(404, request, f"Customer {id} does not exist.")
+        needed = {name: kept[name] for name in contract().required if patches and name in kept}
         errors = contract().refusals(
-            sent, strict=self.strict, refuses_read_only=self.refuses_read_only
+            {**needed, **sent}, strict=self.strict, refuses_read_only=self.refuses_read_only
         )
         if errors:
             return problem(400, request, "The customer was refused.", errors)
@@ -131,7 +140,7 @@ class Service(Faults, Accounts):
         if refusal is not None:
             return refusal
         kept = self._understood(record.members(), {})
-        record.write(join(self._stored(sent, kept)))
+        record.write(join((self._patched if patches else self._stored)(sent, kept)))
         written = record.newest
         for fields in self._after_write.pop(id, []):
             self.change(id, **fields)
