@@ -279,7 +279,8 @@ class Caibo(_Client):
             gateway does with what is left out; "writable", without the members that
             the gateway owns, for one that refuses to be sent them; "contract", of
             these only what the contract names, for one that shows more than it takes;
-            "changes", only `name` and `email`, for one that keeps what is left out.
+            "changes", only `name` and `email`, for one that keeps what is left out, or
+            nothing where this version's contract has a `PATCH`.
             With any but "record" a write is read back, at the cost of one read, until
             this client has once seen that what it left out stayed; what was lost is an
             `OverwrittenError`.  See `docs/what-a-write-carries.md`.
