@@ -212,7 +212,7 @@ def test_the_labels_of_assumptions_are_those_of_the_overlay() -> None:
 
     labels = {row[1] for row in rows(section("What is assumed about the gateway"))}
 
-    assert labels == set(re.findall(r"x-label: (.+)", overlay))
+    assert labels == set(re.findall(r"x-label: ([a-z ]+)", overlay))
 
 
 @pytest.mark.parametrize("session", ["demo", "tests"])
