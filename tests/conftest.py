@@ -20,9 +20,14 @@ import caibo
 from caibo.testing import FakeCaibo, FakeServer
 
 # Every example shares one gateway, which only gains a customer, and no test watches the clock.
-settings.register_profile(
-    "caibo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+# `--hypothesis-profile=thorough` is for the nightly run.
+for name, examples in (("caibo", 20), ("thorough", 200)):
+    settings.register_profile(
+        name,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
 settings.load_profile("caibo")
 
 

@@ -32,7 +32,7 @@ BACKENDS = ["asyncio", "trio"]
 WAYS = ["asyncio task", "asyncio scope", "trio scope"]
 ID, OTHER = 2, 4
 #: Tasks at a time: as many as there are places; and how often.
-TASKS, ROUNDS = 100, 3
+TASKS, ROUNDS = 40, 3
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ WINDOW = LEG + BASE_AGE + LEG
 SETTLE = WINDOW + 0.5
 
 # The same in every run: a model that fails now and then would stop changes that did no harm.
-many = settings(max_examples=250, derandomize=True)
+many = settings(max_examples=3 * settings().max_examples, derandomize=True)
 
 #: Faults after which a write may have been applied.
 UNCERTAIN = ["500", "500 after applying", "lost", "answer lost", "answer cut"]
