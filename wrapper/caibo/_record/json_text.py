@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import partial
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard
 
 # One bound, well below Python's for recursion, so that a record which can be read
 # can also be merged; .NET takes 64 levels unless told otherwise.
@@ -33,7 +33,10 @@ class Member(NamedTuple):
 
 
 # A call of Python's for each member would be a third of what reading a record takes.
-_member = cast("Callable[[tuple[str, str]], Member]", partial(tuple.__new__, Member))
+_member: Callable[[tuple[str, str]], Member] = partial(
+    tuple.__new__,  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    Member,
+)
 #: By decoded name: an object may spell a name with escapes and mean the same.
 Members = dict[str, Member]
 
