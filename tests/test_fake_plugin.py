@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 import caibo
+from caibo import testing
 from caibo.testing import FakeCaibo, FakeServer
 
 pytest_plugins = ["caibo.testing.plugin"]
@@ -64,10 +65,29 @@ def test_the_examples_run(module: str) -> None:
 def test_the_kit_needs_neither_pytest_nor_the_client() -> None:
     """A demo, or another test runner, pays for what it uses."""
     program = (
-        "import sys, caibo.testing;"
+        "import sys, caibo.testing; caibo.testing.FakeCaibo;"
         "print(sorted(m for m in sys.modules if m in ('pytest', 'caibo_api', 'caibo._client')))"
     )
 
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert (output.stdout.strip(), output.stderr) == ("[]", "")
+
+
+def test_the_plugin_starts_pytest_no_slower() -> None:
+    """Until a fixture is used it loads nothing but pytest, which was there before."""
+    program = "import sys, caibo.testing.plugin; print(*sys.modules)"
+
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    loaded = set(output.stdout.split())
+    assert "caibo.testing.plugin" in loaded
+    assert loaded.isdisjoint({"anyio", "asyncio", "caibo_api", "httpcore", "httpx", "ssl"})
+
+
+def test_names_load_when_they_are_used() -> None:
+    """All are listed, each is there, and no other is."""
+    assert set(testing.__all__) <= set(dir(testing))
+    assert all(getattr(testing, name) is not None for name in testing.__all__)
+    with pytest.raises(AttributeError):
+        _ = testing.FakeGateway  # type: ignore[attr-defined]

@@ -9,16 +9,45 @@
     assert fake.document(id)["email"] == "new@example.com"
 
 `FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
-real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has
-pytest fixtures.
+real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has pytest
+fixtures.
+
+Names load when they are first used, so that pytest starts no slower for the plugin.
 """
 
-from caibo.testing._cache import Cache as Cache
-from caibo.testing._clock import Clock as Clock
-from caibo.testing._gateway import FakeCaibo as FakeCaibo
-from caibo.testing._gateway import FakeServer as FakeServer
-from caibo.testing._messages import Headers as Headers
-from caibo.testing._messages import Request as Request
-from caibo.testing._messages import Response as Response
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Cache", "Clock", "FakeCaibo", "FakeServer", "Headers", "Request", "Response"]
+if TYPE_CHECKING:
+    from caibo.testing._cache import Cache as Cache
+    from caibo.testing._clock import Clock as Clock
+    from caibo.testing._gateway import FakeCaibo as FakeCaibo
+    from caibo.testing._gateway import FakeServer as FakeServer
+    from caibo.testing._messages import Headers as Headers
+    from caibo.testing._messages import Request as Request
+    from caibo.testing._messages import Response as Response
+else:  # which a checker must not see: it would take every misspelt name for an object
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+_MODULE_OF = {
+    "Cache": "_cache",
+    "Clock": "_clock",
+    "FakeCaibo": "_gateway",
+    "FakeServer": "_gateway",
+    "Headers": "_messages",
+    "Request": "_messages",
+    "Response": "_messages",
+}
+
+__all__ = [*_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

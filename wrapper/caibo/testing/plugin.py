@@ -1,7 +1,7 @@
 """Pytest fixtures: put ``pytest_plugins = ["caibo.testing.plugin"]`` into ``conftest.py``.
 
 They need no other plugin: the async client comes unentered, for a test to enter
-under whichever runner it has.
+under whichever runner it has.  Until a fixture is used, nothing of `caibo` loads.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from caibo.testing import FakeCaibo, FakeServer
-
 if TYPE_CHECKING:
     from caibo import AsyncCaibo, Caibo
+    from caibo.testing import FakeCaibo, FakeServer
 
 
 @pytest.fixture
 def fake_caibo() -> FakeCaibo:
     """Give an empty gateway; the other fixtures of one test use the same."""
+    from caibo.testing import FakeCaibo
+
     return FakeCaibo()
 
 
