@@ -153,6 +153,9 @@ class TestFailing:
             fake.garble_next(times=0)
         with pytest.raises(ValueError, match="from 0, not -1"):
             fake.refuse_connection(after=-1)
+        for chance in (0, 1.01, math.nan):
+            with pytest.raises(ValueError, match="above 0 and at most 1, not"):
+                fake.delay(1, chance=chance)
 
 
 PLANS: dict[str, Callable[[FakeCaibo, Any], None]] = {
@@ -187,6 +190,53 @@ def test_every_fault_meets_the_same_requests(plan: str, reads: list[bool], after
 
     mine_only = [number for number, mine in enumerate(reads) if mine]
     assert went_wrong == mine_only[after : after + 1]
+
+
+class TestChance:
+    @staticmethod
+    def struck(plan: str, seed: int, **when: Any) -> list[bool]:
+        """Tell of each of some reads whether it meets a fault."""
+        fake = FakeCaibo(seed=seed)
+        id = fake.add_customer()
+        PLANS[plan](fake, {"times": math.inf, **when})
+        met: list[bool] = []
+        headers = {"X-API-Key": fake.api_key}
+        with httpx.Client(transport=fake.transport, headers=headers) as client:
+            for _ in range(60):
+                try:
+                    met.append(client.get(f"{fake.base_url}/customers/{id}").status_code != 200)
+                except httpx.TransportError:
+                    met.append(True)
+        return met
+
+    @pytest.mark.parametrize("plan", [plan for plan in PLANS if plan != "stale"])
+    def test_some_requests_meet_a_fault_and_the_seed_says_which(self, plan: str) -> None:
+        """The same ones again, and others with another seed."""
+        met = self.struck(plan, 1, chance=0.25)
+
+        assert 5 <= sum(met) <= 25
+        assert self.struck(plan, 1, chance=0.25) == met
+        assert self.struck(plan, 2, chance=0.25) != met
+
+    def test_only_those_that_meet_it_are_counted(self) -> None:
+        """And those that pass first pass, whatever chance has to say."""
+        met = self.struck("fail", 1, chance=0.5, times=3, after=20)
+
+        assert sum(met) == 3
+        assert not any(met[:20])
+
+    def test_what_misses_a_request_leaves_it_to_the_next_fault(self, fake: FakeCaibo) -> None:
+        """Each of them draws."""
+        id = fake.add_customer()
+        fake.fail_next(500, times=math.inf, chance=0.5)
+        fake.fail_next(501, times=math.inf)
+
+        headers = {"X-API-Key": fake.api_key}
+        with httpx.Client(transport=fake.transport, headers=headers) as client:
+            url = f"{fake.base_url}/customers/{id}"
+            statuses = {client.get(url).status_code for _ in range(30)}
+
+        assert statuses == {500, 501}
 
 
 class TestLosing:
@@ -292,7 +342,7 @@ class TestLosing:
 
         with pytest.raises(httpx.ReadTimeout):
             client.put(
-                f"customers/{id}", json={"name": "late", "email": "n@example.com"}, timeout=0.05
+                f"customers/{id}", json={"name": "late", "email": "n@example.com"}, timeout=0.3
             )
 
         assert fake.document(id)["name"] == "late"

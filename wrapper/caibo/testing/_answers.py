@@ -27,6 +27,7 @@ class Answers(Quirks):
         id: int | None = None,
         after: int = 0,
         times: float = 1,
+        chance: float = 1.0,
         after_applying: bool = False,
     ) -> None:
         """Answer the next request with this status instead.
@@ -39,6 +40,7 @@ class Answers(Quirks):
             id: only requests about this customer.
             after: so many of these pass first, whatever becomes of them.
             times: how many requests after those; `math.inf` for all.
+            chance: of a request to be one of these.
             after_applying: carry the request out first, as a gateway does that
                 fails after its commit.
 
@@ -61,7 +63,7 @@ class Answers(Quirks):
         def fail(_: Request, __: Response) -> Response:
             return reply
 
-        self._faults.add(Fault(method, id, after, times, after_applying, fail))
+        self._faults.add(Fault(method, id, after, times, after_applying, fail, chance=chance))
 
     def answer_next(
         self,
@@ -73,6 +75,7 @@ class Answers(Quirks):
         id: int | None = None,
         after: int = 0,
         times: float = 1,
+        chance: float = 1.0,
         applied: bool = True,
     ) -> None:
         """Answer the next request with something else than the gateway would.
@@ -90,6 +93,7 @@ class Answers(Quirks):
             id: only requests about this customer.
             after: so many of these pass first.
             times: how many requests.
+            chance: of a request to be one of these.
             applied: False answers without carrying the request out.
 
         Example:
@@ -116,7 +120,7 @@ class Answers(Quirks):
                 reply = reply.with_body(answer)
             return replace(reply.with_headers(headers or {}), status=status or reply.status)
 
-        self._faults.add(Fault(method, id, after, times, applied, respond))
+        self._faults.add(Fault(method, id, after, times, applied, respond, chance=chance))
 
 
 def _check(status: int) -> None:

@@ -16,16 +16,21 @@ class Faults(Answers):
     """Let the gateway misbehave.
 
     Faults that spoil a reply queue up: each request meets the first one that waits
-    for its like, and one fault at most.  Four arguments say which requests that are:
+    for its like, and one fault at most.  Five arguments say which requests that are:
     `method` and `id` (of the customer in the path) narrow them down, and each is
     None for any; of those, `after` so many pass first, whatever else happens to
-    them, and then it happens `times` times, with `math.inf` always.
+    them, and then it happens `times` times, with `math.inf` always.  With a `chance`
+    below 1 each of them meets it with that probability; the `seed` of the gateway
+    decides which, so requests in the same order meet the same faults.
 
     Example:
+        >>> import math
         >>> from caibo.testing import FakeCaibo
         >>> fake = FakeCaibo()
         >>> fake.fail_next(500, method="PUT", id=7, after=2)  # the third write of 7
         >>> fake.lose_response(times=2)  # the first two writes of anybody
+        >>> fake.delay(3, times=math.inf, chance=0.05)  # one in twenty, of whatever comes
+        >>> fake.fail_next(503, method="GET", after=1, times=math.inf)  # no read-back works
     """
 
     def __init__(self) -> None:
@@ -41,6 +46,7 @@ class Faults(Answers):
         id: int | None = None,
         after: int = 0,
         times: float = 1,
+        chance: float = 1.0,
     ) -> None:
         """Lose the answer to the next request.
 
@@ -54,11 +60,12 @@ class Faults(Answers):
             id: only requests about this customer.
             after: so many of these pass first.
             times: how many requests.
+            chance: of a request to be one of these.
         """
         share = _BODY_READ.get(at, 1.0)
         spoil = _truncate if at == "mid-reply" else _close if share == 1 else _reset
         applies = applied and share == 1
-        self._faults.add(Fault(method, id, after, times, applies, spoil, share))
+        self._faults.add(Fault(method, id, after, times, applies, spoil, share, chance))
 
     def garble_next(
         self,
@@ -68,6 +75,7 @@ class Faults(Answers):
         id: int | None = None,
         after: int = 0,
         times: float = 1,
+        chance: float = 1.0,
     ) -> None:
         """Carry the next request out and spoil the bytes of its reply.
 
@@ -78,9 +86,10 @@ class Faults(Answers):
             id: only requests about this customer.
             after: so many of these pass first.
             times: how many requests.
+            chance: of a request to be one of these.
         """
         spoil = {"gzip": _not_gzip, "truncated": _truncate, "wrong-length": _declare_half}[how]
-        self._faults.add(Fault(method, id, after, times, spoil=spoil))
+        self._faults.add(Fault(method, id, after, times, spoil=spoil, chance=chance))
 
     def delay(
         self,
@@ -90,6 +99,7 @@ class Faults(Answers):
         id: int | None = None,
         after: int = 0,
         times: float = 1,
+        chance: float = 1.0,
     ) -> None:
         """Carry the next request out and hold its reply back.
 
@@ -103,12 +113,13 @@ class Faults(Answers):
             id: only requests about this customer.
             after: so many of these pass first.
             times: how many requests.
+            chance: of a request to be one of these.
         """
 
         def hold(_: Request, reply: Response) -> Response:
             return replace(reply, delay=seconds)
 
-        self._faults.add(Fault(method, id, after, times, spoil=hold))
+        self._faults.add(Fault(method, id, after, times, spoil=hold, chance=chance))
 
     def refuse_connection(
         self,
@@ -117,6 +128,7 @@ class Faults(Answers):
         method: str | None = None,
         id: int | None = None,
         after: int = 0,
+        chance: float = 1.0,
     ) -> None:
         """Raise `httpx.ConnectError` for the next requests through `transport`.
 
@@ -124,11 +136,12 @@ class Faults(Answers):
 
         Args:
             times: how many requests.
+            chance: of a request to be one of these.
             method: only requests with this method.
             id: only requests about this customer.
             after: so many of these pass first.
         """
-        self._refusals.add(Fault(method, id, after, times))
+        self._refusals.add(Fault(method, id, after, times, chance=chance))
 
     def take_fault(self, method: str, id: int | None = None) -> Fault | None:
         """Take what is to go wrong with this request out of the queue."""

@@ -43,6 +43,9 @@ class FakeCaibo(Service):
     are assumptions; each has a switch below or a fault that turns it round.  Every
     switch may be turned at any time.
 
+    Args:
+        seed: of the faults that have a `chance`.
+
     Attributes:
         api_key: what `X-API-Key` must be.
         email: whom `POST /auth/login` knows.
@@ -99,8 +102,10 @@ class FakeCaibo(Service):
         'Grace Example'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: int = 0) -> None:
         super().__init__()
+        for queue in (self._faults, self._refusals):
+            queue.random.seed(seed)
         self.transport = FakeTransport(self)
 
     def __repr__(self) -> str:

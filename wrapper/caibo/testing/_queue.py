@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 from caibo.testing._messages import Request, Response
 
@@ -20,12 +21,15 @@ class Fault:
     applies: bool = True
     spoil: Callable[[Request, Response], Response] = lambda request, reply: reply
     body_read: float = 1.0
+    chance: float = 1.0
 
     def __post_init__(self) -> None:
         if self.times < 1:
             raise ValueError(f"times counts requests from 1, not {self.times}")
         if self.after < 0:
             raise ValueError(f"after counts requests from 0, not {self.after}")
+        if not 0 < self.chance <= 1:
+            raise ValueError(f"chance is above 0 and at most 1, not {self.chance}")
 
     def meets(self, method: str, id: int | None) -> bool:
         """Tell whether it waits for requests like this one."""
@@ -33,9 +37,14 @@ class Fault:
 
 
 class Queue:
-    """Hold faults until their requests come."""
+    """Hold faults until their requests come.
+
+    Attributes:
+        random: draws which requests a fault with a chance meets.
+    """
 
     def __init__(self) -> None:
+        self.random = Random(0)
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
@@ -51,12 +60,15 @@ class Queue:
             for fault in [fault for fault in self._faults if fault.meets(method, id)]:
                 if fault.after > 0:
                     fault.after -= 1
-                elif due is None:
+                elif due is None and self._strikes(fault):
                     due = fault
                     fault.times -= 1
                     if fault.times == 0:
                         self._faults.remove(fault)
         return due
+
+    def _strikes(self, fault: Fault) -> bool:
+        return fault.chance == 1 or self.random.random() < fault.chance
 
     def clear(self) -> None:
         """Forget all of them."""
