@@ -6,7 +6,7 @@
     id = fake.add_customer(email="old@example.com")
     with caibo.Caibo(api_key=fake.api_key, transport=fake.transport) as client:
         client.customers.update(id, email="new@example.com")
-    assert fake.document(id)["email"] == "new@example.com"
+    fake.assert_only_changed(id, {"email"})
 
 `FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
 real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has pytest

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from caibo.testing._service import Service
+from caibo.testing._inspection import Inspection
 from caibo.testing._transport import FakeTransport
 
 
@@ -31,7 +31,7 @@ class FakeServer:
         return f"http://{host}:{self.port}{self.gateway.prefix}"
 
 
-class FakeCaibo(Service):
+class FakeCaibo(Inspection):
     """Stand in for the Caibo gateway, with customers that stay what they were made.
 
     A PUT replaces the whole record: an optional member that it leaves out is

@@ -32,21 +32,35 @@ class Version(NamedTuple):
     text: str
     etag: str
 
-
-class Record:
-    """Keep the newest version of a customer, and the one before."""
-
-    def __init__(self, text: str) -> None:
-        self.newest = self.previous = Version(text, '"v1"')
-        self._tags = count(2)
-
-    def write(self, text: str) -> None:
-        """Make this text the newest version."""
-        self.previous, self.newest = self.newest, Version(text, f'"v{next(self._tags)}"')
-
     def members(self) -> Members:
         """Return the members, none if a test stored something else than an object."""
         try:
-            return split(self.newest.text)
+            return split(self.text)
         except ValueError:
             return {}
+
+
+class Record:
+    """Keep the newest version of a customer, the one before, and what clients wrote.
+
+    Attributes:
+        newest: what a read shows.
+        previous: what a replica that lags shows.
+        writes: each write of a client that was carried out, as the version that it
+            found and the one that it left.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.newest = self.previous = Version(text, '"v1"')
+        self.writes: list[tuple[Version, Version]] = []
+        self._tags = count(2)
+
+    def write(self, text: str, *, by_client: bool = True) -> None:
+        """Make this text the newest version."""
+        self.previous, self.newest = self.newest, Version(text, f'"v{next(self._tags)}"')
+        if by_client:
+            self.writes.append((self.previous, self.newest))
+
+    def members(self) -> Members:
+        """Return the members, none if a test stored something else than an object."""
+        return self.newest.members()

@@ -65,7 +65,7 @@ class Store(Shapes):
                 name = contract().wire_name(field)
                 spelt = members[name].name if name in members else encode(name)
                 members[name] = Member(spelt, encode(value))
-            record.write(join(members))
+            record.write(join(members), by_client=False)
 
     def remove_customer(self, id: int) -> None:
         """Delete a customer."""
