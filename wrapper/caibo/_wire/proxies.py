@@ -1,6 +1,6 @@
 """Find the proxy on the way to the gateway, as the environment names it.
 
-Plain http goes to loopback only, and so never through a proxy.
+Plain http never goes through one: it is for loopback, and for the containers of tests.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@
     fake.assert_only_changed(id, {"email"})
 
 `FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
-real socket, `Clock` lets pauses cost no time, and `caibo.testing.plugin` has pytest
-fixtures.
+real socket, `Clock` lets pauses cost no time, `unmasked` shows values in assertions,
+`plain_http` lets a client into a network of containers, and `caibo.testing.plugin`
+has pytest fixtures.
 
 Names load when they are first used, so that pytest starts no slower for the plugin.
 """
@@ -19,6 +20,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from caibo.testing._allowed import plain_http as plain_http
+    from caibo.testing._allowed import unmasked as unmasked
     from caibo.testing._cache import Cache as Cache
     from caibo.testing._clock import Clock as Clock
     from caibo.testing._gateway import FakeCaibo as FakeCaibo
@@ -44,6 +47,8 @@ _MODULE_OF = {
     "Headers": "_messages",
     "Request": "_messages",
     "Response": "_messages",
+    "plain_http": "_allowed",
+    "unmasked": "_allowed",
 }
 
 __all__ = [*_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -54,3 +54,14 @@ def async_caibo_client(fake_caibo: FakeCaibo) -> AsyncCaibo:
         base_url=fake_caibo.base_url,
         transport=fake_caibo.transport,
     )
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show member by member how two customers differ, inside `caibo.testing.unmasked`."""
+    from caibo import _tests_only
+
+    if op != "==" or not _tests_only.unmasked:
+        return None
+    from caibo.testing._comparison import differences
+
+    return differences(left, right)
