@@ -56,6 +56,10 @@ _HOST = rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?"
 _A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
+def _no_client() -> NoReturn:
+    raise ConfigurationError("customers is a client's: make one first, caibo.Caibo(…).customers")
+
+
 class _Client:
     """What both clients are built from; the one place where the options are written."""
 
@@ -323,6 +327,9 @@ class Caibo(_Client):
     _kind = httpx.BaseTransport
     _own = SyncTransport
 
+    #: The verbs.  The class has them too, for `create_autospec`, which looks at nothing else.
+    customers = Customers(_no_client)
+
     def _set_up(self) -> None:
         self.customers = Customers(self._session)
 
@@ -368,6 +375,9 @@ class AsyncCaibo(_Client):
     _face = Tasks
     _kind = httpx.AsyncBaseTransport
     _own = AsyncTransport
+
+    #: The verbs.  The class has them too, for `create_autospec`, which looks at nothing else.
+    customers = AsyncCustomers(_no_client)
 
     def _set_up(self) -> None:
         self.customers = AsyncCustomers(self._session)

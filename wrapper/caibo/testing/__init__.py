@@ -9,9 +9,9 @@
     fake.assert_only_changed(id, {"email"})
 
 `FakeCaibo.serve` and ``python -m caibo.testing`` put the same gateway behind a
-real socket, `Clock` lets pauses cost no time, `unmasked` shows values in assertions,
-`plain_http` lets a client into a network of containers, and `caibo.testing.plugin`
-has pytest fixtures.
+real socket, `Clock` lets pauses cost no time, `error` makes any error for a stub,
+`unmasked` shows values in assertions, `plain_http` lets a client into a network of
+containers, and `caibo.testing.plugin` has pytest fixtures.
 
 Names load when they are first used, so that pytest starts no slower for the plugin.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from caibo.testing._allowed import unmasked as unmasked
     from caibo.testing._cache import Cache as Cache
     from caibo.testing._clock import Clock as Clock
+    from caibo.testing._errors import error as error
     from caibo.testing._gateway import FakeCaibo as FakeCaibo
     from caibo.testing._gateway import FakeServer as FakeServer
     from caibo.testing._messages import Headers as Headers
@@ -47,6 +48,7 @@ _MODULE_OF = {
     "Headers": "_messages",
     "Request": "_messages",
     "Response": "_messages",
+    "error": "_errors",
     "plain_http": "_allowed",
     "unmasked": "_allowed",
 }
