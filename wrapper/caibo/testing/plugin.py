@@ -6,14 +6,14 @@ under whichever runner it has.  Until a fixture is used, nothing of `caibo` load
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from caibo import AsyncCaibo, Caibo
-    from caibo.testing import FakeCaibo, FakeServer
+    from caibo.testing import Clock, FakeCaibo, FakeServer
 
 
 @pytest.fixture
@@ -32,28 +32,58 @@ def caibo_server(fake_caibo: FakeCaibo) -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def caibo_client(fake_caibo: FakeCaibo) -> Iterator[Caibo]:
+def caibo_clock(fake_caibo: FakeCaibo) -> Iterator[Clock]:
+    """Let pauses of clients cost no time, and the gateway go by the same clock."""
+    from caibo.testing import Clock
+
+    with Clock() as clock:
+        fake_caibo.clock = clock
+        yield clock
+
+
+@pytest.fixture
+def caibo_client_options() -> Mapping[str, Any]:
+    """Give the options of the two clients: define it anew, or parametrize it.
+
+    A test that needs other options than its module has
+    ``@pytest.mark.parametrize("caibo_client_options", [{"confirm": True}])``.
+    """
+    return {}
+
+
+@pytest.fixture
+def caibo_client(fake_caibo: FakeCaibo, caibo_client_options: Mapping[str, Any]) -> Iterator[Caibo]:
     """Give a client that reaches the gateway in memory, whatever the environment says."""
     from caibo import Caibo
 
-    with Caibo(
-        api_key=fake_caibo.api_key,
-        base_url=fake_caibo.base_url,
-        transport=fake_caibo.transport,
-    ) as client:
+    with Caibo(**_in_memory(fake_caibo, caibo_client_options)) as client:
         yield client
 
 
 @pytest.fixture
-def async_caibo_client(fake_caibo: FakeCaibo) -> AsyncCaibo:
+def async_caibo_client(
+    fake_caibo: FakeCaibo, caibo_client_options: Mapping[str, Any]
+) -> AsyncCaibo:
     """Give an async client that reaches the gateway in memory; enter it with `async with`."""
     from caibo import AsyncCaibo
 
-    return AsyncCaibo(
-        api_key=fake_caibo.api_key,
-        base_url=fake_caibo.base_url,
-        transport=fake_caibo.transport,
-    )
+    return AsyncCaibo(**_in_memory(fake_caibo, caibo_client_options))
+
+
+@pytest.fixture
+def caibo_env(caibo_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """Lead every client that goes by the environment to the gateway; give what was set.
+
+    For code that makes its own client, here or in a process that it starts.
+    """
+    monkeypatch.delenv("CAIBO_ACCESS_TOKEN", raising=False)
+    variables = {
+        "CAIBO_API_KEY": caibo_server.gateway.api_key,
+        "CAIBO_BASE_URL": caibo_server.base_url,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -65,3 +95,10 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     from caibo.testing._comparison import differences
 
     return differences(left, right)
+
+
+def _in_memory(gateway: FakeCaibo, options: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"api_key", "access_token", "auth"} & options.keys()
+    credential = {} if named else {"api_key": gateway.api_key}
+    reached = {"base_url": gateway.base_url, "transport": gateway.transport}
+    return {**credential, **reached, **options}
