@@ -214,6 +214,14 @@ class TestAddresses:
         with pytest.raises(ValueError, match="a loopback address only"), fake.serve(host):
             pytest.fail("it is served")
 
+    @pytest.mark.parametrize("host", ["0.0.0.0", ""])
+    def test_everybody_may_come_where_that_is_said(self, fake: FakeCaibo, host: str) -> None:
+        """A client on this machine has a loopback address for it."""
+        with fake.serve(host, open_to_the_network=True) as server:
+            status = httpx.get(server.base_url).status_code
+
+        assert (status, server.base_url) == (404, f"http://127.0.0.1:{server.port}")
+
     def test_localhost_is_the_ipv4_address(self, fake: FakeCaibo) -> None:
         """Its name may mean two addresses, and a server here has one."""
         with fake.serve("localhost") as server:

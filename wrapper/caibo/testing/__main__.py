@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from socket import gethostname
 from threading import Event
 
+from caibo.testing._arguments import parsed
 from caibo.testing._gateway import FakeCaibo, FakeServer
-from caibo.testing._server import loopback
 
-_ABOUT = "Run the fake Caibo gateway on this machine until Ctrl-C."
+_HERE = "listens on this machine only"
+_OPEN = "is open to whoever reaches {host}, port {port}"
 _WELCOME = """\
-The fake Caibo gateway listens on this machine only, and keeps nothing. Ctrl-C ends it.
+The fake Caibo gateway {where}, and keeps nothing. Ctrl-C ends it.
 
   base URL  {base_url}
   API key   {key}
-  customer  {id}
+  customer  {id}{more}
 
 Read the customer:
 
@@ -29,10 +31,10 @@ Replace it, which clears every optional field that is left out:
 
 Change one field and keep the others:
 
-import caibo
+import caibo{also}
 
 key = "{key}"
-with caibo.Caibo(api_key=key, base_url="{base_url}") as client:
+with {leave}caibo.Caibo(api_key=key, base_url="{base_url}") as client:
     print(client.customers.update({id}, email="new@example.com").changes)
 """
 
@@ -50,47 +52,44 @@ def main(
         arguments: of the command line, without the program's name.
         wait: returns, or is interrupted, when the gateway is to end.
     """
-    options = _parser().parse_args(arguments)
-    gateway = FakeCaibo()
-    id = gateway.add_customer()
+    options = parsed(arguments)
+    gateway = FakeCaibo(seed=options.seed)
+    ids = [gateway.add_document(document) for document in options.customers or ()]
+    ids = ids or [gateway.add_customer()]
+    for plant in options.fault:
+        plant(gateway)
+    host, port, is_open = options.host, options.port, options.open_to_the_network
     try:
-        with gateway.serve(options.host, options.port) as server:
-            print(_welcome(server, id), flush=True)
+        with gateway.serve(host, port, open_to_the_network=is_open) as server:
+            print(_welcome(server, ids, is_open=is_open), flush=True)
             wait()
     except KeyboardInterrupt:
         pass
     except OSError as error:
-        where = f"{options.host}, port {options.port}"
         reason = f"{error.strerror}; --port 0 takes a free port"
-        print(f"caibo.testing: cannot listen on {where}: {reason}", file=sys.stderr)
+        print(f"caibo.testing: cannot listen on {host}, port {port}: {reason}", file=sys.stderr)
         return 1
     return 0
 
 
-def _welcome(server: FakeServer, id: int) -> str:
-    return _WELCOME.format(base_url=server.base_url, key=server.gateway.api_key, id=id)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m caibo.testing", description=_ABOUT)
-    parser.add_argument(
-        "--host", type=_host, default="127.0.0.1", help="a loopback address (127.0.0.1)"
+def _welcome(server: FakeServer, ids: Sequence[int], *, is_open: bool) -> str:
+    base_url = server.base_url
+    also = leave = ""
+    where = _HERE
+    if is_open:
+        name = gethostname() if server.host in ("", "0.0.0.0", "::") else server.host
+        base_url = replace(server, host=name).base_url
+        where = _OPEN.format(host=server.host, port=server.port)
+        also, leave = "\nfrom caibo.testing import plain_http", f'plain_http("{name}"), '
+    return _WELCOME.format(
+        where=where,
+        base_url=base_url,
+        key=server.gateway.api_key,
+        id=ids[0],
+        more=f", and {len(ids) - 1} more" if len(ids) > 1 else "",
+        also=also,
+        leave=leave,
     )
-    parser.add_argument("--port", type=_port, default=0, help="0 takes a free port (0)")
-    return parser
-
-
-def _host(text: str) -> str:
-    try:
-        return loopback(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number up to 65535, not {text}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class FakeServer:
 
     Attributes:
         gateway: what it serves.
-        host: the loopback address.
+        host: the address on which it listens.
         port: the port that it got.
     """
 
@@ -26,8 +26,9 @@ class FakeServer:
 
     @property
     def base_url(self) -> str:
-        """The base URL for a client, with the gateway's prefix."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The base URL for a client on this machine, with the gateway's prefix."""
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}{self.gateway.prefix}"
 
 
@@ -117,17 +118,24 @@ class FakeCaibo(Inspection):
         return f"https://gateway.test{self.prefix}"
 
     @contextmanager
-    def serve(self, host: str = "127.0.0.1", port: int = 0) -> Generator[FakeServer, None, None]:
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, open_to_the_network: bool = False
+    ) -> Generator[FakeServer, None, None]:
         """Serve this gateway over HTTP on the loopback interface, in threads.
 
         An exception that `on_request` raised in one of them is raised again when
         the context is left.
 
         Args:
-            host: a loopback address or `localhost`; anything else is a ValueError.
+            host: a loopback address or `localhost`.
             port: 0 takes a free one.
+            open_to_the_network: True lets `host` be any address of this machine, such
+                as ``0.0.0.0`` in a container.  Whoever reaches it can use this
+                gateway: its credentials are no secret.  A client elsewhere needs
+                `plain_http`.
 
         Raises:
+            ValueError: a host beyond loopback without that.
             OSError: the port is taken.
 
         Example:
@@ -137,7 +145,7 @@ class FakeCaibo(Inspection):
             ...     httpx.get(f"{server.base_url}/customers/1").status_code
             401
         """
-        from caibo.testing._server import serve
+        from caibo.testing._server import loopback, serve
 
-        with serve(self, host, port) as address:
+        with serve(self, host if open_to_the_network else loopback(host), port) as address:
             yield FakeServer(self, *address)

@@ -1,4 +1,4 @@
-"""The gateway behind a real socket: HTTP/1.1 with keep-alive, on the loopback interface."""
+"""The gateway behind a real socket: HTTP/1.1 with keep-alive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 @contextmanager
 def serve(gateway: Service, host: str, port: int) -> Generator[tuple[str, int], None, None]:
     """Serve a gateway until the context is left; give the address that it got."""
-    listener = _Listener(gateway, loopback(host), port)
+    listener = _Listener(gateway, host, port)
     loop = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
     loop.start()
     try:
