@@ -59,7 +59,8 @@ def blocks() -> list[Any]:
     # The blocks of models.md go on from one to the next: `test_other_worlds.py` runs them.
     for page in ["README.md", *(page for page in DOCS if page != "docs/models.md")]:
         text = (ROOT / page).read_text("utf-8")
-        for match in re.finditer(r"(?ms)^```python\n(.*?)^```$", text):
+        # One that begins with the name of a file is one: `test_testing_page.py` runs them.
+        for match in re.finditer(r"(?ms)^```python\n(?!# \w+\.py$)(.*?)^```$", text):
             above = text.count("\n", 0, match.start(1))
             # So that a traceback names the line of the page.
             block = "\n" * above + match[1]

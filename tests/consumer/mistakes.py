@@ -10,6 +10,7 @@ superfluous, which both checkers report: so nothing here passes in silence.
 from __future__ import annotations
 
 import caibo
+from caibo.testing import FakeCaibo, error
 
 
 def sync_face(customers: caibo.Customers) -> None:
@@ -68,3 +69,11 @@ def clients() -> None:
     caibo.Caibo(apikey="caibo_test_sk_0123")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     caibo.AsyncCaibo(timeout="10")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     caibo.NoSuchError()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def tests(fake: FakeCaibo) -> None:
+    """Ask the test kit for what there is not."""
+    error("not-fond")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    error("not-found", idd=7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    list(error("conflict").problems)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    fake.assert_only_changed(7)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

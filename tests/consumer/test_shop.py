@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
 import caibo
-from caibo.testing import FakeCaibo
+from caibo.testing import Clock, FakeCaibo, Request, error, plain_http, unmasked
 
 
 @pytest.fixture
@@ -235,3 +236,40 @@ def test_credentials_are_values(fake: FakeCaibo, id: int) -> None:
     for auth in credentials:
         with caibo.Caibo(auth=auth, base_url=fake.base_url, transport=fake.transport) as client:
             assert client.customers.get(id).id == id
+
+
+def test_what_was_written_is_told(fake: FakeCaibo, id: int) -> None:
+    """By the gateway of the tests, in memory, whose pauses cost no time."""
+    fake.fail_next(429, headers={"Retry-After": "9"}, chance=1.0)
+    with Clock() as clock, client_of(fake) as client:
+        client.customers.update(id, phone=None)
+
+    writes: list[Request] = fake.writes(id)
+    assert [write.json["phone"] for write in writes] == [None]
+    assert clock.sleeps == [9.0]
+    fake.assert_only_changed(id, {"phone"})
+
+
+def test_a_stub_raises_what_a_client_does() -> None:
+    """Each kind has a class of its own."""
+    stub = create_autospec(caibo.Caibo, instance=True)
+    lost: caibo.NotFoundError = error("not-found", id=7)
+    unsure: caibo.UnknownOutcomeError = error("unknown-outcome", changes={"phone": None})
+    stub.customers.get.side_effect = lost
+
+    with pytest.raises(caibo.NotFoundError) as caught:
+        stub.customers.get(7)
+
+    plan: caibo.Plan | None = unsure.plan
+    assert caught.value.customer_id == 7
+    assert plan is not None
+
+
+def test_tests_may_see_values_and_reach_containers(fake: FakeCaibo) -> None:
+    """Each in a context of its own."""
+    with unmasked(), plain_http("gateway"):
+        client = caibo.Caibo(api_key=fake.api_key, base_url="http://gateway:8080")
+        shown = repr(caibo.Customer({"id": 7, "name": "Jo Li"}))
+
+    assert client.mode == "test"
+    assert "Jo Li" in shown
