@@ -21,6 +21,7 @@ nox.options.error_on_missing_interpreters = False
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
+COMMAND = PROJECT["project"]["optional-dependencies"]["cli"]
 DIST = Path("dist")
 SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
@@ -223,7 +224,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session(default=False, requires=["build"])
 def minimums(session: nox.Session) -> None:
     """Test the wheel with the oldest dependencies that it admits."""
-    oldest = [needed.split(",")[0].replace(">=", "==") for needed in DEPENDENCIES]
+    oldest = [needed.split(",")[0].replace(">=", "==") for needed in (*DEPENDENCIES, *COMMAND)]
     install_wheel(session, *group("test"))
     # What only the tests need asks for newer ones, and does without them.
     session.install("--no-deps", *oldest)
@@ -234,7 +235,7 @@ def minimums(session: nox.Session) -> None:
 def prereleases(session: nox.Session) -> None:
     """Test the wheel with the newest pre-releases that it admits; it may fail."""
     install_wheel(session, *group("test"))
-    session.install("--upgrade", "--pre", *DEPENDENCIES)
+    session.install("--upgrade", "--pre", *DEPENDENCIES, *COMMAND)
     session.run("pytest", *IN_PARALLEL, *WITHOUT_LONG, *session.posargs)
 
 

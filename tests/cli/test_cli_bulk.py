@@ -1,0 +1,272 @@
+"""``caibo bulk``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shells import Shell, Stream
+
+from caibo import Caibo, bulk
+from caibo.cli._options import Common
+from caibo.cli._progress import progress
+from caibo.cli._screen import Screen
+from caibo.testing import FakeCaibo
+
+RUN = ("--journal", "run.jsonl", "--backup", "before.jsonl", "--workers", "2", "--yes")
+
+
+@pytest.fixture
+def ids(gateway: FakeCaibo, folder: Path) -> list[int]:
+    """Have three customers, and rows for them; of a fourth there is nobody."""
+    ids = [gateway.add_customer(phone="old") for _ in range(3)]
+    rows = [(ids[0], "+1201"), (404, "+1202"), (ids[1], "+1203"), (ids[2], "+1204")]
+    (folder / "rows.csv").write_text("id,phone\n" + "".join(f"{id},{p}\n" for id, p in rows))
+    lines = [json.dumps({"id": id, "phone": phone}) for id, phone in rows]
+    (folder / "rows.jsonl").write_text("\n".join(lines))
+    return ids
+
+
+def phones(fake: FakeCaibo, ids: list[int]) -> list[str]:
+    return [fake.document(id)["phone"] for id in ids]
+
+
+@pytest.mark.parametrize("file", ["rows.csv", "rows.jsonl"])
+def test_writes_the_rows_of_a_file(
+    shell: Shell, fake: FakeCaibo, ids: list[int], file: str
+) -> None:
+    """One that fails is told, and the status says that some did."""
+    ran = shell("bulk", file, *RUN)
+
+    assert phones(fake, ids) == ["+1201", "+1203", "+1204"]
+    assert ran.status == 1
+    assert sorted(ran.out.splitlines()) == ["accepted\t3", "failed\t1"]
+    assert ran.err.startswith("row 2, customer 404: NotFoundError: GET /customers/404 → 404")
+    assert "current=record" not in ran.err
+
+
+def test_goes_on_with_the_same_command(shell: Shell, fake: FakeCaibo, ids: list[int]) -> None:
+    """What is finished is skipped, what failed is tried again."""
+    shell("bulk", "rows.csv", *RUN)
+    fake.add_customer(id=404)
+
+    ran = shell("bulk", "rows.csv", *RUN, "--json")
+
+    told = json.loads(ran.out)
+    assert ran.status == 0
+    assert told.pop("seconds") >= 0
+    assert told == {
+        "outcomes": {"skipped": 3, "accepted": 1},
+        "rows": 4,
+        "failures": [],
+        "pauses": [],
+        "stopped": None,
+    }
+
+
+def test_puts_back_what_it_wrote(shell: Shell, fake: FakeCaibo, ids: list[int]) -> None:
+    """And leaves what others have written since."""
+    shell("bulk", "rows.csv", *RUN)
+    fake.change(ids[2], phone="others")
+
+    ran = shell("bulk", "--undo", "run.jsonl", "--backup", "before.jsonl", "--yes", "--json")
+
+    assert phones(fake, ids) == ["old", "old", "others"]
+    assert ran.status == 1
+    assert json.loads(ran.out)["failures"][0]["id"] == str(ids[2])
+
+
+def test_counts_what_a_journal_says(shell: Shell, ids: list[int]) -> None:
+    """Without a credential."""
+    shell("bulk", "rows.csv", *RUN)
+
+    ran, told = (
+        shell("bulk", "--status", "run.jsonl"),
+        shell("bulk", "--status", "run.jsonl", "--json"),
+    )
+
+    assert sorted(ran.out.splitlines()) == ["accepted\t3", "failed\t1"]
+    assert json.loads(told.out) == {"outcomes": {"accepted": 3, "failed": 1}}
+
+
+def test_plans_in_a_dry_run(shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path) -> None:
+    """Without a journal, and without being asked."""
+    ran = shell("bulk", "rows.csv", "--dry-run", "--limit", "1")
+
+    assert ran == (0, "would-change\t1\n", "")
+    assert {request.method for request in fake.requests} == {"GET"}
+    assert not list(folder.glob("run*"))
+
+
+def test_takes_the_first_rows_first(shell: Shell, fake: FakeCaibo, ids: list[int]) -> None:
+    """The rest goes with the same journal."""
+    shell("bulk", "rows.csv", *RUN, "--limit", "1")
+    first = phones(fake, ids)
+
+    ran = shell("bulk", "rows.csv", *RUN)
+
+    assert first == ["+1201", "old", "old"]
+    assert "skipped\t1" in ran.out
+    assert phones(fake, ids) == ["+1201", "+1203", "+1204"]
+
+
+def test_says_what_an_empty_cell_means(
+    shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path
+) -> None:
+    """Where it is told to; else it is refused, with all that is wrong with the file."""
+    (folder / "rows.csv").write_text(f"id,phone\n{ids[0]},\nx,+1\n")
+
+    refused = shell("bulk", "rows.csv", *RUN)
+    (folder / "rows.csv").write_text(f"id,phone\n{ids[0]},\n")
+    cleared = shell("bulk", "rows.csv", *RUN, "--empty", "clear")
+
+    assert (refused.status, cleared.status) == (2, 0)
+    assert "2 problems, nothing was sent" in refused.err
+    assert fake.document(ids[0])["phone"] is None
+
+
+def test_keeps_the_failures(shell: Shell, ids: list[int], folder: Path) -> None:
+    """As CSV."""
+    shell("bulk", "rows.csv", *RUN, "--failures", "failed.csv")
+
+    with (folder / "failed.csv").open() as file:
+        [failed] = csv.DictReader(file)
+    assert (failed["row"], failed["id"], failed["error"]) == ("2", "404", "NotFoundError")
+
+
+def test_tells_where_the_failures_cannot_be_kept(shell: Shell, ids: list[int]) -> None:
+    """The run is what it was."""
+    ran = shell("bulk", "rows.csv", *RUN, "--failures", "no/failed.csv")
+
+    assert (ran.status, "accepted\t3" in ran.out) == (1, True)
+    assert "no/failed.csv cannot be written: No such file" in ran.err
+
+
+def test_shows_twenty_failures(shell: Shell, gateway: FakeCaibo, folder: Path) -> None:
+    """And says how to see the others."""
+    (folder / "rows.jsonl").write_text('{"id": 404, "phone": "+1"}\n' * 25)
+
+    ran = shell("bulk", "rows.jsonl", *RUN)
+
+    assert ran.err.count("NotFoundError") == 20
+    assert "… and 5 more; --failures FILE has all" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("status", "exit"), [(401, 4), (503, 75), (404, 1)], ids=["credential", "away", "rows"]
+)
+def test_ends_early_with_what_was_done(
+    shell: Shell, fake: FakeCaibo, ids: list[int], pauses: list[float], status: int, exit: int
+) -> None:
+    """The status says what to do; the report is printed all the same."""
+    fake.fail_next(status, times=99)
+
+    ran = shell("bulk", "rows.csv", *RUN, "--patience", "0", "--stop-after", "1", "--json")
+
+    told, [*_, said] = json.loads(ran.out), ran.err.splitlines()
+    error = json.loads(said)["error"]
+    assert (ran.status, told["stopped"], error["exit"]) == (exit, exit, exit)
+    assert error["type"] == "RunStoppedError"
+    assert error["cause"].endswith("Error")
+
+
+def test_never_ends_for_failed_rows_where_it_is_told_so(
+    shell: Shell, gateway: FakeCaibo, folder: Path
+) -> None:
+    """With 0."""
+    (folder / "rows.jsonl").write_text('{"id": 404, "phone": "+1"}\n' * 101)
+
+    ended = shell("bulk", "rows.jsonl", *RUN)
+    ran = shell("bulk", "rows.jsonl", *RUN, "--stop-after", "0")
+
+    assert "the run ended after 100 rows" in ended.err
+    assert ran.out == "failed\t101\n"
+
+
+def test_asks_with_a_live_key(
+    shell: Shell, fake: FakeCaibo, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is read."""
+    fake.api_key = "caibo_live_sk_1"
+    monkeypatch.setenv("CAIBO_API_KEY", fake.api_key)
+
+    ran = shell("bulk", "rows.csv", *RUN[:-1], typed="n\n", tty="in out err")
+
+    assert (ran.status, fake.requests) == (1, [])
+    assert "Write to the customers in rows.csv, live data?" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "give one of FILE"),
+        (("rows.csv", "--status", "run.jsonl"), "give one of FILE"),
+        (("rows.csv", "--yes"), "--journal is missing"),
+        (("--undo", "run.jsonl", "--yes"), "--backup is missing"),
+        (("--undo", "run.jsonl", *RUN, "--limit", "1"), "takes no --limit"),
+        (("rows.txt", *RUN), "ends in .csv or .jsonl"),
+        (("none.csv", *RUN), "none.csv cannot be read"),
+        (("rows.csv", *RUN, "--limit", "0"), "--limit must be 1 or more"),
+        (("rows.csv", *RUN[:-3], "--workers", "0", "--yes"), "workers must be"),
+        (("rows.csv", *RUN, "--rate", "0"), "--rate must be"),
+        (("rows.csv", *RUN[:-1]), "no terminal to ask on"),
+        (("--undo", "run.jsonl", *RUN[:-1]), "no terminal to ask on"),
+        (("--status", "none.jsonl"), "No such file"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused(
+    shell: Shell, fake: FakeCaibo, ids: list[int], arguments: tuple[str, ...], said: str
+) -> None:
+    """Before the first request."""
+    ran = shell("bulk", *arguments)
+
+    assert (ran.status, fake.requests) == (2, [])
+    assert said in ran.err
+
+
+class TestLines:
+    """Where there is no terminal, a line every ten seconds."""
+
+    @pytest.mark.parametrize(
+        ("total", "pausing", "said"),
+        [
+            (9, False, "caibo: 4 of 9 rows; 2.0/s, 0:00:02 left, 3 accepted, 1 failed\n"),
+            (None, True, "caibo: 4 rows; 2.0/s, 3 accepted, 1 failed, pausing\n"),
+        ],
+    )
+    def test_tell_how_far_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, total: int | None, pausing: bool, said: str
+    ) -> None:
+        """Rate, time left, outcomes and pauses."""
+        now, err = [0.0], Stream()
+        monkeypatch.setattr("time.monotonic", lambda: now[0])
+        monkeypatch.setattr("sys.stderr", err)
+        outcomes = {"accepted": 3, "failed": 1}
+        state = bulk.Progress(4, 1, total, outcomes, 2.0, total and 2.4, pausing)
+
+        with progress(Screen(Common())) as on_progress:
+            for now[0] in (0.0, 9.9, 10.0, 19.9):
+                on_progress(state)
+
+        assert err.text() == said
+
+
+def test_the_rate_is_that_of_requests(
+    shell: Shell, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the client's option is."""
+    seen: list[float] = []
+
+    def spy(**options: Any) -> Caibo:
+        seen.append(options["rate_limit"])
+        return Caibo(**options)
+
+    monkeypatch.setattr("caibo.cli._connect.Caibo", spy)
+
+    ran = shell("bulk", "rows.csv", "--dry-run", "--rate", "2000.5")
+
+    assert (seen, sorted(ran.out.splitlines())) == ([2000.5], ["failed\t1", "would-change\t3"])
