@@ -10,7 +10,10 @@ import sys
 from collections.abc import Sequence
 
 _EXTRA = ("cyclopts", "rich")
-_MISSING = "caibo: this command needs its extra: python -m pip install 'caibo[cli]'\n"
+_MISSING = (
+    "caibo: the command needs what the extra caibo[cli] brings: "
+    "python -m pip install 'cyclopts>=5,<6' 'rich>=14'\n"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
