@@ -16,6 +16,7 @@ from caibo.cli._progress import progress
 from caibo.cli._screen import Screen
 from caibo.testing import FakeCaibo
 
+UNDO = ("--backup", "before.jsonl")
 RUN = ("--journal", "run.jsonl", "--backup", "before.jsonl", "--workers", "2", "--yes")
 
 
@@ -206,15 +207,17 @@ def test_asks_with_a_live_key(
         (("rows.csv", "--status", "run.jsonl"), "give one of FILE"),
         (("rows.csv", "--yes"), "--journal is missing"),
         (("--undo", "run.jsonl", "--yes"), "--backup is missing"),
-        (("--undo", "run.jsonl", *RUN, "--limit", "1"), "takes no --limit"),
+        (("--undo", "run.jsonl", *UNDO, "--limit", "1", "--yes"), "takes no --limit"),
         (("rows.txt", *RUN), "ends in .csv or .jsonl"),
         (("none.csv", *RUN), "none.csv cannot be read"),
         (("rows.csv", *RUN, "--limit", "0"), "--limit must be 1 or more"),
         (("rows.csv", *RUN[:-3], "--workers", "0", "--yes"), "workers must be"),
         (("rows.csv", *RUN, "--rate", "0"), "--rate must be"),
         (("rows.csv", *RUN[:-1]), "no terminal to ask on"),
-        (("--undo", "run.jsonl", *RUN[:-1]), "no terminal to ask on"),
+        (("--undo", "run.jsonl", *UNDO), "no terminal to ask on"),
         (("--status", "none.jsonl"), "No such file"),
+        (("rows.csv", *RUN, "--failures", "./rows.csv"), "a file is named twice"),
+        (("rows.csv", "--journal", "r", "--backup", "r", "--yes"), "a file is named twice"),
     ],
     ids=str,
 )
@@ -253,6 +256,20 @@ class TestLines:
                 on_progress(state)
 
         assert err.text() == said
+
+
+def test_a_terminal_without_a_cursor_has_lines(
+    shell: Shell, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as an editor's; so has a pipe for which FORCE_COLOR is set."""
+    monkeypatch.setenv("TERM", "dumb")
+    dumb = shell("bulk", "rows.csv", "--dry-run", tty="in out err")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    piped = shell("bulk", "rows.csv", "--dry-run")
+
+    assert "\x1b" not in dumb.err + piped.err + piped.out
 
 
 def test_the_rate_is_that_of_requests(

@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,17 @@ class TestTheEntry:
 
         with pytest.raises(ModuleNotFoundError):
             main([])
+
+    def test_hears_of_ctrl_c_while_it_loads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Quietly."""
+
+        class Loading(types.ModuleType):
+            def __getattr__(self, name: str) -> object:
+                raise KeyboardInterrupt
+
+        monkeypatch.setitem(sys.modules, "caibo.cli._app", Loading("caibo.cli._app"))
+
+        assert main([]) == 130
 
     def test_loads_nothing_of_it(self) -> None:
         """Until it runs."""

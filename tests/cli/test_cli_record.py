@@ -348,6 +348,13 @@ class TestPlan:
         assert "- phone" in ran.out
         assert "plan.json" in ran.err
 
+    def test_is_only_shown_without_a_file(self, shell: Shell, folder: Path) -> None:
+        """As by a dry run of `update`."""
+        ran = shell("plan", "12345", "phone:=null")
+
+        assert ran == shell("update", "12345", "phone:=null", "--dry-run")
+        assert list(folder.iterdir()) == []
+
     def test_overwrites_no_file(self, shell: Shell, folder: Path) -> None:
         """A slip of the hand costs nothing."""
         (folder / "rows.csv").write_text("id\n")
@@ -414,6 +421,21 @@ class TestApply:
         assert [path.name for path in folder.iterdir()] == ["plan.json"]
         assert stat.S_IMODE((folder / "plan.json").stat().st_mode) == 0o600
 
+    def test_tells_where_the_file_cannot_remember_it(
+        self, shell: Shell, fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The write is done all the same."""
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("tempfile.mkstemp", full)
+
+        ran = shell("apply", "plan.json", "--yes")
+
+        assert (ran.status, ran.out) == (0, "12345\taccepted\tphone\n")
+        assert "plan.json cannot be written: No space left on device; do not apply" in ran.err
+
     @pytest.mark.parametrize(
         ("decides", "status", "phone"),
         [((), 3, "theirs"), (("ours",), 0, "+12025550199"), (("theirs",), 0, "theirs")],
@@ -479,6 +501,21 @@ class TestWhatIsUnknown:
 
         assert (ran.status, "preferences" in lost) == (3, False)
         assert fake.document(ID)["preferences"] == {"currency": "EUR", "language": "fr"}
+
+    def test_not_where_someone_else_has_written(
+        self, shell: Shell, fake: FakeCaibo, folder: Path
+    ) -> None:
+        """There is nothing to give back."""
+
+        def change(request: Request) -> None:
+            if request.method == "GET" and len(fake.requests) == 3:
+                fake.change(ID, phone="theirs")
+
+        fake.on_request = change
+
+        ran = shell("update", "12345", "phone:=null", "--yes", "--confirm", "0")
+
+        assert (ran.status, list(folder.iterdir())) == (3, [])
 
     def test_where_the_folder_takes_no_file(
         self, shell: Shell, fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch

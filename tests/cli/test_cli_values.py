@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from shells import ID, Shell
 
+from caibo.cli import main
 from caibo.testing import FakeCaibo
 
 
@@ -86,6 +87,20 @@ class TestFiles:
         said = refused(shell, fake, "address=@-", "phone=@-", typed="x")
 
         assert "phone: standard input is read once" in said
+
+    def test_are_not_there_where_standard_input_is_closed(
+        self,
+        gateway: FakeCaibo,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Python has none then."""
+        monkeypatch.setattr("sys.stdin", None)
+
+        status = main(["update", "12345", "phone=@-", "--yes"])
+
+        assert (status, gateway.requests) == (2, [])
+        assert "phone: there is no standard input" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("content", "said"),

@@ -29,4 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(_MISSING)
         return 2
+    except KeyboardInterrupt:  # while it loads
+        return 130
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -85,6 +85,10 @@ def bulk(
     ```
     """
     screen = Screen(common)
+    paths = [file, status, undo, run.journal, run.backup, run.failures]
+    named = [path.resolve() for path in paths if path is not None]
+    if len(named) != len(set(named)):
+        raise StoppedError("a file is named twice; each of them is written, or read, on its own")
     match file, status, undo:
         case Path(), None, None:
             return _update(screen, file, run, writing, gateway)

@@ -21,11 +21,12 @@ OnProgress = Callable[[Progress], object]
 @contextmanager
 def progress(screen: Screen) -> Generator[OnProgress]:
     """Give what `on_progress` takes."""
-    if not screen.watched:
+    console = screen.console(told=True)
+    if not (screen.watched and console.is_interactive):  # a dumb terminal shows no bar
         yield _Lines(screen).tell
         return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=screen.console(told=True), transient=True) as bar:
+    with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def tell(now: Progress) -> None:

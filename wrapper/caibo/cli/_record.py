@@ -184,12 +184,13 @@ def apply(
     screen = Screen(common)
     stored = Plan.from_json(read(str(file)))
     screen.permit(yes=writing.yes)
+    was_applied = stored.applied
     with connect(screen, gateway, writing) as client:
         try:
             return _write(screen, client, stored, writing, showing, on_conflict=on_conflict)
         finally:
-            if stored.applied:
-                renew(file, stored.to_json())
+            if stored.applied and not was_applied:
+                _remember(screen, file, stored)
 
 
 def _wanted(
@@ -239,6 +240,14 @@ def _keep(screen: Screen, plan: Plan | None) -> None:
         screen.note(f"caibo: {error}")
     else:
         screen.note(f"caibo: how to resume is in {path}, with the whole record")
+
+
+def _remember(screen: Screen, file: Path, plan: Plan) -> None:
+    """Let the file say that its plan was applied."""
+    try:
+        renew(file, plan.to_json())
+    except StoppedError as error:
+        screen.note(f"caibo: {error}; do not apply it again")
 
 
 def _told(screen: Screen, plan: Plan, showing: Showing) -> int:
