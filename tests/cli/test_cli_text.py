@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shells import ID, Shell
 
 from caibo.testing import FakeCaibo
@@ -40,6 +42,20 @@ def test_a_record(shell: Shell, fake: FakeCaibo, options: tuple[str, ...], maske
     assert masked or "\\u001b[2J" in ran.out.replace("\n", "").replace(" ", "")
 
 
+@settings(max_examples=10)
+@given(text=st.text(st.characters(codec="utf-8"), min_size=1))
+def test_a_record_of_any_text(shell: Shell, fake: FakeCaibo, text: str) -> None:
+    """In a table, as JSON, and in a difference."""
+    fake.change(ID, name=text)
+
+    table = shell("get", "12345", "--show-values", "--no-color", tty=TERMINAL)
+    members = shell("get", "12345", "--show-values", "--json", tty=TERMINAL)
+    difference = shell("update", "12345", "name=x", "--dry-run", "--no-color", tty=TERMINAL)
+
+    assert steering(table.out + members.out + difference.out) == set()
+    assert json.loads(members.out)["name"] == text
+
+
 @pytest.mark.parametrize("character", ["\x1b", "\x07", "\x9b", "\r", "\u202e", "\u2028", "\ud800"])
 def test_a_value_that_is_masked_to_its_first_letter(
     shell: Shell, fake: FakeCaibo, character: str
@@ -61,6 +77,17 @@ def test_a_difference(shell: Shell, fake: FakeCaibo) -> None:
     assert steering(ran.err) - {"\x1b"} == set()
     assert "\x1b]" not in ran.err
     assert "\x1b[2J" not in ran.err
+
+
+def test_a_name_draws_no_line_of_a_difference(shell: Shell, fake: FakeCaibo) -> None:
+    """Nor does a member that is changed."""
+    fake.change(ID, **{"a\n  ~ email  x → y": "x"})
+
+    carried = shell("update", "12345", "phone:=null", "--dry-run")
+    changed = shell("update", "12345", "--extra", "a\n  ~ email  x → y=z", "--dry-run")
+
+    assert "\n  ~" not in carried.out
+    assert changed.out.count("\n  ~") == 1
 
 
 def test_an_error(shell: Shell, fake: FakeCaibo) -> None:

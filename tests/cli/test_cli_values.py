@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shells import ID, Shell
 
 from caibo.cli import main
@@ -51,6 +53,14 @@ class TestText:
     ) -> None:
         """Whatever else is in it."""
         assert written(shell, fake, item)["address"] == address
+
+    @settings(max_examples=25)
+    @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+    def test_whatever_it_is(self, shell: Shell, fake: FakeCaibo, text: str) -> None:
+        """Unless its first character makes another sign of the sign."""
+        item = f"--extra=note={text}" if text[0] != "@" else f"--extra=note:={json.dumps(text)}"
+
+        assert written(shell, fake, item)["note"] == text
 
     @pytest.mark.parametrize("name", ["member_id", "memberId", "memberid"])
     def test_of_a_field_by_either_name(self, shell: Shell, fake: FakeCaibo, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from caibo import Change, Plan
 from caibo._record.masking import mask
-from caibo.cli._screen import Screen, to_json
+from caibo.cli._screen import Screen, printable, to_json
 from caibo.cli._values import READ, folded
 
 _STYLES = {"~": "yellow", "-": "red", "+": "green", "=": "dim"}
@@ -23,7 +23,7 @@ def show(screen: Screen, plan: Plan, *, masked: bool, result: bool = False) -> N
     """Show a plan: ``~`` changed, ``-`` cleared, ``+`` set that was empty, ``=`` as it is."""
     say: Print = screen.result if result else screen.note
     say(f"customer {plan.id}", "bold")
-    changes = plan.changes
+    changes = {printable(name): change for name, change in plan.changes.items()}
     width = max(map(len, changes), default=0)
     for name, change in changes.items():
         before, after = (
@@ -36,7 +36,7 @@ def show(screen: Screen, plan: Plan, *, masked: bool, result: bool = False) -> N
         say("  nothing to change", _STYLES["="])
     for what, names in (("kept", _kept(plan)), ("carried", plan.carried)):
         if names:
-            say(f"  = {what}: {', '.join(names)}", _STYLES["="])
+            say(f"  = {what}: {printable(', '.join(names))}", _STYLES["="])
 
 
 def as_json(changes: Mapping[str, Change], *, masked: bool) -> dict[str, object]:
