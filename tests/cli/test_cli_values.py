@@ -190,6 +190,7 @@ class TestNames:
         """Standard error may go to a log."""
         assert "ada@example.com" not in refused(shell, fake, "phone=+1", "ada@example.com")
         assert "secret" not in refused(shell, fake, "--password=secret")
+        assert "Street" not in shell("get", "12345", "1 Example Street").err
 
     def test_all_complaints_come_at_once(self, shell: Shell, fake: FakeCaibo) -> None:
         """As JSON, too: a line on stderr."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import caibo
 from caibo.cli._audit import audit
@@ -129,6 +129,8 @@ def _fail(error: Exception, screen: Screen, common: Common) -> int:
     if common.debug:
         screen.note("".join(traceback.format_exception(error)))
     match error:
+        case UnusedCliTokensError():
+            error = StoppedError("there are more arguments than it takes; see --help", USAGE)
         case CycloptsError():
             # It repeats what was typed, which may be a value, up to the sign.
             wrong = str(error).partition("=")[0].rstrip(".")

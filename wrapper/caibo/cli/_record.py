@@ -311,7 +311,7 @@ def _value(customer: Customer, name: str) -> object:
     found: object = document
     for step in name.split("."):
         if not isinstance(found, Mapping) or step not in found:
-            known = [*READ.values(), *document]
+            known = [READ.get(folded(wire), wire) for wire in document]
             close = get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
             raise StoppedError(f"{name}: the record has no such member; {hint}", FAILED)
