@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 from pathlib import Path
 
@@ -213,21 +212,15 @@ class TestWhatIsUnknown:
         assert ran.status == 3
         assert "cannot be written: No space left on device" in ran.err
 
-    def test_where_it_is_interrupted(self, shell: Shell, fake: FakeCaibo) -> None:
+    def test_where_it_is_interrupted(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         """The customer to look at is named."""
-        interrupting(fake)
+
+        def interrupt(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("caibo.Customers.apply", interrupt)
 
         ran = shell("update", "12345", "phone:=null", "--yes")
 
         assert ran.status == 130
         assert "look: caibo get 12345" in ran.err
-
-
-def interrupting(fake: FakeCaibo) -> None:
-    """Let Ctrl-C be pressed when a PUT arrives."""
-
-    def interrupt(request: Request) -> None:
-        if request.method == "PUT":
-            signal.raise_signal(signal.SIGINT)
-
-    fake.on_request = interrupt
