@@ -59,6 +59,7 @@ def test_says_nothing_of_what_is_settled(shell: Shell, log: Path, folder: Path) 
     (folder / "later.jsonl").write_text(json.dumps(done) + "\n", "utf-8")
 
     assert shell("audit", "audit.jsonl", "later.jsonl") == (0, "", "")
+    assert shell("audit", "audit.jsonl", "later.jsonl", tty="in out err") == (0, "", "")
 
 
 def test_tells_of_lines_that_are_none_of_it(shell: Shell, log: Path) -> None:

@@ -184,6 +184,7 @@ def test_never_ends_for_failed_rows_where_it_is_told_so(
     ran = shell("bulk", "rows.jsonl", *RUN, "--stop-after", "0")
 
     assert "the run ended after 100 rows" in ended.err
+    assert "The same command goes on from there" in ended.err
     assert ran.out == "failed\t101\n"
 
 

@@ -20,6 +20,7 @@ WORDS = (
     (r" If you have the record, pass it: update\(…, current=record\)\.", ""),
     (r" `conflicts` has the values\.", ""),
     (r"`conflicts` has the values; ", ""),
+    (r"The same call goes on", "The same command goes on"),
     (r"on_conflict=", "--on-conflict"),
     (r"Plan\.to_json\(\)", "`caibo plan`"),
     (r"customers\.plan\(…\)", "`caibo plan`"),

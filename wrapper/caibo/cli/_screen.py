@@ -95,9 +95,9 @@ class Screen:
         self.exactly(to_json(members))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table: columns on a terminal, else tabs and no heading."""
+        """Print a table, if it has rows: columns on a terminal, else tabs and no heading."""
         lines = [[printable(cell) for cell in row] for row in rows]
-        if not self.shows:
+        if not (self.shows and lines):
             self._out.writelines("\t".join(line) + "\n" for line in lines)
             return
         table = Table(*heads, box=None, pad_edge=False, header_style="bold")
