@@ -33,6 +33,8 @@ WAYS = ["asyncio task", "asyncio scope", "trio scope"]
 ID, OTHER = 2, 4
 #: Tasks at a time: as many as there are places; and how often.
 TASKS, ROUNDS = 40, 3
+#: Seconds after which Ctrl-C comes again.
+PRESSED_AGAIN = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -465,14 +467,17 @@ class TestInterruptedThreads:
         signal.signal(signal.SIGALRM, before)
 
     def _interrupted(self, after: float, call: Callable[[], object]) -> bool:
+        """Press Ctrl-C, and again until it is heard: see docs/connections.md."""
         try:
             try:
-                signal.setitimer(signal.ITIMER_REAL, after)
+                signal.setitimer(signal.ITIMER_REAL, after, PRESSED_AGAIN)
                 call()
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except KeyboardInterrupt:
             return True
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         return False
 
     def test_waiting_for_a_place(self, gateway: Apart) -> None:
@@ -490,25 +495,20 @@ class TestInterruptedThreads:
             after = [pool.submit(client.customers.get, 102) for _ in range(3)]
             gateway.release()
 
-            # One can get lost where nothing of ours is, as in a callback of the collector's.
-            assert interrupted.count(True) > 25
+            assert interrupted == [True] * 50
             assert held.result(30).id == ID
             assert [one.result(30).id for one in before + after] == [100] * 3 + [102] * 3
         [link] = gateway.links()
-        assert link.requests.count(("GET", OTHER)) <= interrupted.count(False)
+        assert ("GET", OTHER) not in link.requests
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_waiting_for_an_answer(self, gateway: Apart) -> None:
         """Its connection is closed, as the answer could come yet."""
-        interrupted = 0
         with sync(gateway, max_connections=2) as client:
-            for n in range(50):
-                gateway.hold(ID)
-                call = partial(client.customers.update, ID, phone=f"+{n}")
-                interrupted += self._interrupted(0.02, call)
+            for id in range(100, 200, 2):  # one each, as what was sent may arrive late
+                gateway.hold(id)
+                assert self._interrupted(0.02, partial(client.customers.update, id, phone="+1"))
                 gateway.release()
-            # What the one before has sent may arrive late, and be held in its stead.
-            assert interrupted > 25
 
             assert client.customers.update(ID, phone="+after").outcome == "accepted"
             gateway("open", 1)

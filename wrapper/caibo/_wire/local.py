@@ -6,7 +6,7 @@ import os
 from _thread import RLock  # the interpreter's own, also where gevent replaces `threading`'s
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
-from weakref import WeakSet
+from weakref import ref
 
 S = TypeVar("S")
 
@@ -42,7 +42,8 @@ class Local(Generic[S]):
         self._make = make
         self._drop = drop
         self._states: dict[object, S] = {}
-        _everywhere.add(self)
+        # A `WeakSet` would drop Ctrl-C where it falls into its callback, as that is Python's.
+        _everywhere.add(ref(self, _everywhere.discard))
 
     def at(self, here: object) -> S:
         """Return the state of an event loop, `None` standing for the threads."""
@@ -81,11 +82,11 @@ def _has_ended(loop: Any) -> bool:
     return False
 
 
-_everywhere: WeakSet[Local[Any]] = WeakSet()
+_everywhere: set[ref[Local[Any]]] = set()
 
 
 def _start_anew() -> None:
-    for local in list(_everywhere):
+    for local in filter(None, [mark() for mark in list(_everywhere)]):
         local.start_anew()
 
 
