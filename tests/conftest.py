@@ -12,6 +12,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from audit_log import KEY
 from faces import Connect, Face
+from forked import Apart, Authority, apart
 from hypothesis import HealthCheck, settings
 from patching import rule_patch_out
 from proxying import ENVIRONMENT
@@ -91,6 +92,25 @@ def client(connect: Connect) -> Face:
 def wire(connect: Connect, server: FakeServer) -> Face:
     """Give a client over a real socket, on each face in turn."""
     return connect(base_url=server.base_url, transport=None)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(params=["http", "https"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def gateway(scheme: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
+    """Give a gateway in a process of its own, over plain http and over TLS in turn."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    with apart(scheme, authority) as gateway:
+        yield gateway
 
 
 @pytest.fixture

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from itertools import product
 from typing import Any
 
+import pytest
 from faces import Connect, Face
 from faces import methods as names
 
@@ -144,6 +147,47 @@ class Case:
 def verbs_for(fault: str) -> Collection[str]:
     """Leave most verbs out where a timeout is really waited for."""
     return ("update, confirmed", "replace") if fault == LATE else VERBS
+
+
+#: A fault comes twice in a row with one retry, and once and is got over.
+TIMES_AND_RETRIES = ((2, 1), (1, 2))
+
+
+class Grid:
+    """Tests of every fault at every step; a class that inherits them says how much of it."""
+
+    def verbs(self, fault: str) -> Collection[str]:
+        return verbs_for(fault)
+
+    def after_a_write(self, verbs: Collection[str]) -> Iterable[tuple[str, tuple[int, int]]]:
+        return product(verbs, TIMES_AND_RETRIES)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    def test_of_the_read_or_the_write(
+        self, connect: Connect, server: FakeServer, method: str, fault: str
+    ) -> None:
+        """Of the first read, and of the write."""
+        for verb, (times, max_retries) in product(self.verbs(fault), TIMES_AND_RETRIES):
+            case = Case(connect, server, fault, max_retries)
+            FAULTS[fault](case.fake, method, times)
+
+            case.go(verb)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("applied", [True, False, None])
+    def test_of_the_read_back(
+        self, connect: Connect, server: FakeServer, fault: str, applied: bool | None
+    ) -> None:
+        """After a write whose answer was lost, or after an accepted one that is confirmed."""
+        verbs = ["update, confirmed"] if applied is None else self.verbs(fault)
+        for verb, (times, max_retries) in self.after_a_write(verbs):
+            case = Case(connect, server, fault, max_retries)
+            if applied is not None:
+                case.fake.lose_response("PUT", applied=applied)
+            case.fake.on_request = once("PUT", partial(FAULTS[fault], case.fake, "GET", times))
+
+            case.go(verb)
 
 
 def once(method: str, act: Callable[[], object]) -> Callable[[Request], None]:

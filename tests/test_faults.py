@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import product
 from typing import Any
 
 import pytest
 from faces import Connect, Face
-from fault_grid import FAULTS, NEW, VERBS, Case, methods, once, verbs_for
+from fault_grid import NEW, VERBS, Grid, methods, once
 
 import caibo
 from caibo.testing import FakeCaibo, FakeServer
@@ -22,41 +21,12 @@ def id(fake: FakeCaibo) -> int:
     return fake.add_customer(phone="old", email="old@example.com")
 
 
-class TestEveryFaultAtEveryStep:
+class TestEveryFaultAtEveryStep(Grid):
     """Whatever happens: the record is stored at most once, and what is told of it is true.
 
     Returned: it has the values.  `UnknownOutcomeError`: the call can be resumed, and
     shows nothing.  Any other error: it is untouched.  Nothing else in it ever changes.
-    Each fault comes once and is got over, and twice in a row with one retry.
     """
-
-    @pytest.mark.parametrize("fault", FAULTS)
-    @pytest.mark.parametrize("method", ["GET", "PUT"])
-    def test_of_the_read_or_the_write(
-        self, connect: Connect, server: FakeServer, method: str, fault: str
-    ) -> None:
-        """Of the first read, and of the write."""
-        for verb, (times, max_retries) in product(verbs_for(fault), ((1, 2), (2, 1))):
-            case = Case(connect, server, fault, max_retries)
-            FAULTS[fault](case.fake, method, times)
-
-            case.go(verb)
-
-    @pytest.mark.parametrize("fault", FAULTS)
-    @pytest.mark.parametrize("applied", [True, False, None])
-    def test_of_the_read_back(
-        self, connect: Connect, server: FakeServer, fault: str, applied: bool | None
-    ) -> None:
-        """After a write whose answer was lost, or after an accepted one that is confirmed."""
-        verbs = ["update, confirmed"] if applied is None else verbs_for(fault)
-        for verb, (times, max_retries) in product(verbs, ((1, 2), (2, 1))):
-            case = Case(connect, server, fault, max_retries)
-            if applied is not None:
-                case.fake.lose_response("PUT", applied=applied)
-            spoil = partial(FAULTS[fault], case.fake, "GET", times)
-            case.fake.on_request = once("PUT", spoil)
-
-            case.go(verb)
 
 
 class TestWithoutAnybodyListening:

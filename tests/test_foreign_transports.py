@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from itertools import product
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 from unittest.mock import Mock
 
@@ -16,7 +14,7 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from faces import Connect, Face, methods
-from fault_grid import FAULTS, LATE, NEW, Case, once
+from fault_grid import LATE, NEW, TIMES_AND_RETRIES, Grid
 from httpx_aiohttp import AiohttpTransport
 from over_aiohttp import OverAiohttp
 from over_pyreqwest import AsyncOverPyreqwest, OverPyreqwest
@@ -67,40 +65,14 @@ def connect(kind: str, fake: FakeCaibo) -> Iterator[Connect]:
             face.close()
 
 
-class TestEveryFaultAtEveryStep:
+class TestEveryFaultAtEveryStep(Grid):
     """The grid of `test_faults`, with fewer verbs: none of its faults is left out."""
 
-    @pytest.mark.parametrize("fault", FAULTS)
-    @pytest.mark.parametrize("method", ["GET", "PUT"])
-    def test_of_the_read_or_the_write(
-        self, connect: Connect, server: FakeServer, method: str, fault: str
-    ) -> None:
-        """Of the first read, and of the write."""
-        for verb, (times, max_retries) in product(verbs_for(fault), ((1, 2), (2, 1))):
-            case = Case(connect, server, fault, max_retries)
-            FAULTS[fault](case.fake, method, times)
+    def verbs(self, fault: str) -> Collection[str]:
+        return VERBS[:1] if fault == LATE else VERBS
 
-            case.go(verb)
-
-    @pytest.mark.parametrize("fault", FAULTS)
-    @pytest.mark.parametrize("applied", [True, False, None])
-    def test_of_the_read_back(
-        self, connect: Connect, server: FakeServer, fault: str, applied: bool | None
-    ) -> None:
-        """After a write whose answer was lost, or after an accepted one that is confirmed."""
-        verbs = VERBS[:1] if applied is None else verbs_for(fault)
-        for verb, (times, max_retries) in zip(verbs, ((2, 1), (1, 2)), strict=False):
-            case = Case(connect, server, fault, max_retries)
-            if applied is not None:
-                case.fake.lose_response("PUT", applied=applied)
-            case.fake.on_request = once("PUT", partial(FAULTS[fault], case.fake, "GET", times))
-
-            case.go(verb)
-
-
-def verbs_for(fault: str) -> tuple[str, ...]:
-    """Leave one out where a timeout is really waited for."""
-    return VERBS[:1] if fault == LATE else VERBS
+    def after_a_write(self, verbs: Collection[str]) -> Iterable[tuple[str, tuple[int, int]]]:
+        return zip(verbs, TIMES_AND_RETRIES, strict=False)
 
 
 LOST, SLOW, MOVED = "a lost answer", "a late answer", "a redirect"

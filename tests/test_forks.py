@@ -27,7 +27,7 @@ import caibo
 if sys.platform == "win32":
     pytest.skip("nothing forks there", allow_module_level=True)
 
-from forked import A_PROCESS, BACKENDS, KEY, Apart, Authority, Child, apart, face, make
+from forked import A_PROCESS, BACKENDS, KEY, Apart, Authority, Child, face, make
 
 pytestmark = pytest.mark.untraced
 
@@ -37,21 +37,6 @@ THREADS = 3
 MINE, OTHER = 2, 4
 
 Told = list[tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(params=["http", "https"])
-def gateway(
-    request: pytest.FixtureRequest, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Apart]:
-    """Give a gateway over plain http and over TLS in turn."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    with apart(request.param, authority) as gateway:
-        yield gateway
 
 
 @pytest.fixture(params=BACKENDS)
@@ -483,7 +468,7 @@ class TestALockThatAThreadOfTheParentHolds:
             assert told == true_of(of(1))
             separate(gateway, READ, ("GET", OTHER), *[READ] * 3)
 
-    @pytest.mark.parametrize("gateway", ["http"], indirect=True)
+    @pytest.mark.parametrize("scheme", ["http"])
     def test_whatever_they_are_just_doing(self, gateway: Apart) -> None:
         """Busy threads hold this and that when the fork comes; the child has to do with none."""
         gateway("delay", 0)

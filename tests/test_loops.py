@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from forked import KEY, Apart, Authority, apart
+from forked import KEY, Apart, Authority
 
 import caibo
 
@@ -20,20 +20,10 @@ BACKENDS = ["asyncio", "trio"]
 ID, OTHER = 2, 4
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(params=["http", "https"])
-def gateway(
-    request: pytest.FixtureRequest, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Apart]:
-    """Give a gateway over plain http and over TLS in turn."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    with apart(request.param, authority) as gateway:
-        gateway("delay", 0)
-        yield gateway
+@pytest.fixture
+def gateway(gateway: Apart) -> Apart:
+    gateway("delay", 0)
+    return gateway
 
 
 @pytest.fixture

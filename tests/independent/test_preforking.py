@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import KEY, Apart, Authority, apart
+from forked import KEY, Apart, Authority
 
 WORKERS = 4
 IDS = range(100, 180)
@@ -73,18 +73,6 @@ app.conf.broker_transport_options = {
 app.conf.worker_prefetch_multiplier = 1
 app.task(tell, name="tell")
 """
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(params=["http", "https"])
-def gateway(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Apart]:
-    """Give a gateway over plain http and over TLS in turn."""
-    with apart(request.param, authority) as gateway:
-        yield gateway
 
 
 @pytest.fixture
