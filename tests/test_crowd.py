@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -449,15 +449,9 @@ class Steps:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.untraced
+@pytest.mark.usefixtures("alarm")
 class TestInterruptedThreads:
     """Ctrl-C, by a timer that raises the same."""
-
-    @pytest.fixture(autouse=True)
-    def handler(self) -> Iterator[None]:
-        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-        yield
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
     def _interrupted(self, after: float, call: Callable[[], object]) -> bool:
         """Press Ctrl-C, and again until it is heard: see docs/connections.md."""

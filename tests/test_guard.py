@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
@@ -14,15 +13,9 @@ from caibo._wire.local import Guard
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("alarm")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers there")
 class TestInterrupted:
-    @pytest.fixture(autouse=True)
-    def handler(self) -> Iterator[None]:
-        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-        yield
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
     def test_it_is_free_wherever_the_interrupt_falls(self) -> None:
         """Of a plain lock, Python 3.14 leaves more than half of these locked."""
         guard = Guard()
