@@ -58,7 +58,7 @@ class Network:
         """Connect to the first address that answers, each with its share of the time."""
         self._connect_by = clock.now() + self.timeout
         addresses = yield from self._mapped(self._addresses(host, port), _CONNECTING)
-        while addresses:
+        while True:
             *found, _, address = addresses.pop(0)
             try:
                 yield from self._mapped(
@@ -115,16 +115,13 @@ class Network:
             data: bytes = yield Receive(self._open(), self._left())
             return data
         layer = self._tls[depth - 1]
-        try:
-            return (
-                yield from layer.do(
-                    partial(layer.object.read, READ_AT_ONCE),
-                    partial(self._receive, above + 1),
-                    partial(self._transmit, above=above + 1),
-                )
+        return (
+            yield from layer.do(
+                partial(layer.object.read, READ_AT_ONCE),
+                partial(self._receive, above + 1),
+                partial(self._transmit, above=above + 1),
             )
-        except ssl.SSLZeroReturnError:  # said goodbye
-            return b""
+        )
 
     def _transmit(self, data: bytes, above: int = 0) -> Flow[None]:
         depth = len(self._tls) - above

@@ -85,8 +85,7 @@ class Progress:
         try:
             update = yield from flow
         except GeneratorExit as error:  # nothing can be waited for any more
-            if self.writes:
-                log_write(self._failed(error))
+            log_write(self._failed(error))
             raise
         except BaseException as error:
             if self.writes:
