@@ -326,3 +326,20 @@ class TestForeignAuth:
             connect(auth=Custom(dawdle), base_url="http://127.0.0.1:1", transport=None).get(ID)
 
         assert caught.value.request_sent == "no"
+
+
+class TestForeignTransport:
+    def test_an_error_of_ours_goes_through(self, connect: Connect) -> None:
+        """A transport around another may refuse to send."""
+        script = Script(caibo.ConfigurationError("not on Sundays"))
+
+        with pytest.raises(caibo.ConfigurationError, match="not on Sundays"):
+            connect(**script.options).get(ID)
+
+    def test_an_error_without_words_is_told_by_what_it_came_of(self, connect: Connect) -> None:
+        """As some translate theirs."""
+        wordless = httpx.ConnectError("")
+        wordless.__context__ = OSError("no route")
+
+        with pytest.raises(caibo.TransportError, match=r"\(ConnectError: no route\)"):
+            connect(max_retries=0, **Script(wordless).options).get(ID)

@@ -142,6 +142,15 @@ class TestAccessToken:
         with pytest.raises(caibo.RenewalError, match="async; use it with AsyncCaibo"):
             connect(access_token=provider).get(ID)
 
+    def test_a_fixed_one_serves_an_httpx_client_too(self, script: Script) -> None:
+        """One that has to be renewed needs a client of ours for that."""
+        with httpx.Client(auth=caibo.BearerToken("token"), **script.options) as client:
+            client.get("/")
+            with pytest.raises(caibo.ConfigurationError, match="only inside a caibo client"):
+                client.get("/", auth=caibo.BearerToken(lambda: "token"))
+
+        assert [r.headers["Authorization"] for r in script.requests] == ["Bearer token"]
+
     @pytest.mark.parametrize("connect", ["sync"], indirect=True)
     def test_a_future_in_the_sync_client_is_a_clear_error(self, connect: Connect) -> None:
         """Whatever is awaitable is refused, not only coroutines."""

@@ -26,6 +26,15 @@ def test_the_tag_goes_with_the_write(wire: Face, fake: FakeCaibo, id: int) -> No
     assert (update.outcome, update.protection) == ("accepted", "if-match")
 
 
+def test_each_of_many_writes_has_its_own(client: Face, fake: FakeCaibo, id: int) -> None:
+    """However many there were, and in whatever order."""
+    updates = [client.update(id, phone=f"+{n}") for n in range(20)]
+
+    sent = [r.headers["If-Match"] for r in fake.requests if r.method == "PUT"]
+    assert sent == [f'"v{n}"' for n in range(1, 21)]
+    assert {update.protection for update in updates} == {"if-match"}
+
+
 def test_without_a_tag_nothing_is_claimed(client: Face, fake: FakeCaibo, id: int) -> None:
     """Nor sent."""
     fake.etags = False

@@ -50,6 +50,14 @@ def test_a_method_takes_the_same(plain: type, awaited: type, name: str) -> None:
     assert name in ("__init__", "edit", "with_options") or inspect.iscoroutinefunction(other)
 
 
+@pytest.mark.parametrize("kind", [caibo.Caibo, caibo.AsyncCaibo])
+def test_the_id_is_shown_as_one_to_be_given(kind: Any) -> None:
+    """Though it has a default: a call without it is told what comes first."""
+    update = kind(api_key="caibo_test_sk_1").customers.update
+
+    assert str(inspect.signature(update)).startswith("(id: 'int' = …, /, ")
+
+
 def test_import_alone_loads_nothing_heavy() -> None:
     """`import caibo` costs next to nothing; httpx comes with the first client."""
     code = "import sys, caibo; print(*sorted({m.split('.')[0] for m in sys.modules}))"

@@ -197,6 +197,22 @@ class TestItsFailures:
 
         assert "s3cret" not in str(caught.value)
 
+    def test_also_where_it_gives_no_flow(self, connect: Connect) -> None:
+        """There is none to be ended then."""
+
+        class Unfit(httpx.Auth):
+            def sync_auth_flow(self, request: httpx.Request) -> Steps:
+                raise KeyError("s3cret")
+
+            def async_auth_flow(self, request: httpx.Request) -> Any:
+                raise KeyError("s3cret")
+
+        with pytest.raises(caibo.TransportError, match="KeyError") as caught:
+            connect(auth=Unfit(), max_retries=0, **Script(answer(200)).options).get(ID)
+
+        assert caught.value.request_sent == "no"
+        assert "s3cret" not in str(caught.value)
+
     @both
     @pytest.mark.parametrize("made", [None, "x"])
     def test_one_that_sends_something_else_is_a_clear_error(
@@ -314,6 +330,31 @@ class TestCancelling:
 
         assert anyio.run(main, backend=backend)
         assert auth.ended == 1
+
+    def test_a_call_that_is_closed_waits_for_nothing(self) -> None:
+        """As a coroutine is that nobody goes on with: the next of its customer has its turn."""
+        asked: list[str] = []
+
+        async def wait(request: httpx.Request) -> httpx.Response:
+            asked.append(request.method)
+            if len(asked) == 1:
+                await asyncio.get_running_loop().create_future()
+            return answer(200, RECORD if request.method == "GET" else b"")
+
+        def steps(request: httpx.Request) -> Steps:
+            yield request
+
+        async def main() -> str:
+            transport = httpx.MockTransport(wait)
+            async with caibo.AsyncCaibo(auth=Awaiting(steps), transport=transport) as client:
+                call = client.customers.update(ID, phone="+1")
+                while not asked:
+                    call.send(None)
+                call.close()
+                return (await client.customers.update(ID, phone="+2")).outcome
+
+        assert asyncio.run(main()) == "accepted"
+        assert asked == ["GET", "GET", "PUT"]
 
     def test_a_cancellation_that_it_raises_itself_goes_on(self) -> None:
         """It is nobody's failure, and is not tried again."""

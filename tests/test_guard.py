@@ -12,6 +12,28 @@ import pytest
 from caibo._wire.local import Guard
 
 
+class TestByHand:
+    """As the interrupts do that fall into it, in one place each."""
+
+    @pytest.mark.parametrize("had", [True, False])
+    def test_it_is_free(self, *, had: bool) -> None:
+        """The interrupt comes before it is taken, or after."""
+
+        class Interrupted(Guard):  # type: ignore[misc]
+            def acquire(self, *_: object) -> bool:
+                if had:
+                    super().acquire()
+                raise KeyboardInterrupt
+
+        guard = Interrupted()
+
+        with pytest.raises(KeyboardInterrupt), guard:
+            pass
+
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(Guard.acquire, guard, timeout=5).result()
+
+
 @pytest.mark.untraced
 @pytest.mark.usefixtures("alarm")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers there")

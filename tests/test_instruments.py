@@ -6,14 +6,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
+import pytest
 import respx
 import vcr  # type: ignore[import-untyped]
 from faces import Connect, methods
 from pytest_httpx import HTTPXMock
 from scripted import AFTER, BEFORE, ID
 
-from caibo.testing import FakeCaibo
+from caibo.testing import FakeCaibo, FakeServer
 
 URL = "https://gateway.test"
 PATH = f"/customers/{ID}"
@@ -59,6 +62,32 @@ def test_vcrpy_replays_what_it_recorded(connect: Connect, fake: FakeCaibo, tmp_p
     assert fake.api_key not in cassette.read_text()
 
 
+def test_an_instrument_is_told_of_the_connection(
+    connect: Connect, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By httpx's own extension: https://www.python-httpx.org/advanced/extensions/#network_stream."""
+    told: list[Any] = []
+    handle = httpx.HTTPTransport.handle_request
+    handle_async = httpx.AsyncHTTPTransport.handle_async_request
+
+    def look(response: httpx.Response) -> httpx.Response:
+        stream = response.extensions["network_stream"]
+        own = stream.get_extra_info("socket").getsockname()
+        told.append(stream.get_extra_info("server_addr"))
+        assert (stream.get_extra_info("client_addr"), stream.get_extra_info("other")) == (own, None)
+        return response
+
+    async def handled(transport: Any, request: httpx.Request) -> httpx.Response:
+        return look(await handle_async(transport, request))
+
+    monkeypatch.setattr("httpx.HTTPTransport.handle_request", lambda t, r: look(handle(t, r)))
+    monkeypatch.setattr("httpx.AsyncHTTPTransport.handle_async_request", handled)
+
+    connect(base_url=server.base_url, transport=None).get(server.gateway.add_customer())
+
+    assert [f"http://{host}:{port}" for host, port in told] == [server.base_url]
+
+
 GREENLETS = """
 from gevent import monkey; monkey.patch_all()
 
@@ -68,7 +97,7 @@ import gevent
 import gevent.event
 
 import caibo
-from caibo.testing import FakeCaibo
+from caibo.testing import FakeCaibo, FakeServer
 
 NEW = "+12025550199"
 fake = FakeCaibo()

@@ -35,6 +35,7 @@ def written(fake: FakeCaibo) -> bool:
         (b'{"x":' + b"[" * 200_000, "nested too deeply"),
         (b'{"name":"A","email":"a@b.c","phone":"1","phone":"2"}', "'phone' appears twice"),
         (b'{"name":"A","email":"a@b.c","ph\\u006fne":"1","phone":"2"}', "'phone' appears twice"),
+        (b'{"name":"A","email":"a@b.c","x":{},"x":{}}', "'x' appears twice"),
         (b'{"id":1,"name":"A","email":"a@b.c"}', "another customer"),
         (b'{"id":"16772748432912192","name":"A","email":"a@b.c"}', "another customer"),
         (b'{"id":"016772748432912191","name":"A","email":"a@b.c"}', "another customer"),
