@@ -31,7 +31,7 @@ BACKENDS = ["asyncio", "trio"]
 #: How tasks are broken off: natively, once, or by anyio, again and again.
 WAYS = ["asyncio task", "asyncio scope", "trio scope"]
 ID, OTHER = 2, 4
-#: Tasks at a time: as many as there are places; and how often.
+#: Tasks at a time, and how often: together more than there are places.
 TASKS, ROUNDS = 40, 3
 #: Seconds after which Ctrl-C comes again.
 PRESSED_AGAIN = 1.0
