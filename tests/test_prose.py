@@ -25,8 +25,8 @@ PAGES = [
 ]
 # What was true when it was written stays there.
 HISTORY = {"CHANGELOG.md", "decisions.md"}
-# What is said there is about rulings.
-PROCESS = {"CONTRIBUTING.md", "maintaining.md", "upgrading.md"}
+# What is said there is about rulings, or about what we assume as such.
+PROCESS = {"CONTRIBUTING.md", "maintaining.md", "upgrading.md", "doctor.md", "_doctor.py"}
 MADE = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 PATH = "/customers/{id}"
 Contract = dict[str, Any]
@@ -121,6 +121,7 @@ def found(pattern: str) -> Iterator[str]:
 OTHERS = (
     r"that the old one then ends is not documented|end it earlier is not documented"
     r"|vendor documents no form of theirs|--help for the assumptions"
+    r"|Of each \[assumption\]|\| an assumption \|"
 )
 SAYS_SO = r"assumptions?\b(?!\.(json|yaml))|documents (no|none)\b|not documented|does not document"
 
@@ -151,7 +152,7 @@ def test_a_sentence_that_calls_something_undocumented_has_a_rule() -> None:
     covered = spaced(ruled)
     open_ones = []
     for page in PAGES:
-        if page.name in HISTORY | PROCESS:
+        if page.name in HISTORY | PROCESS or page.parent.name == "doctor":
             continue
         text = MADE.sub("", page.read_text("utf-8"))
         spans = [match.span() for match in covered.finditer(text)]

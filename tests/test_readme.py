@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import caibo
-from caibo import bulk, testing
+from caibo import bulk, doctor, testing
 from caibo._wire import retry
 from caibo.testing import FakeCaibo, FakeServer
 
@@ -75,10 +75,10 @@ def promised(block: str) -> list[str]:
 
 def examples() -> list[Any]:
     """Find the examples in the docstrings of what is public, inherited methods included."""
-    of_bulk = [getattr(bulk, name) for name in bulk.__all__]
-    public = [value for value in (*PUBLIC.values(), *of_bulk) if inspect.isclass(value)]
+    optional = [getattr(room, name) for room in (bulk, doctor) for name in room.__all__]
+    public = [value for value in (*PUBLIC.values(), *optional) if inspect.isclass(value)]
     classes = {one for value in public for one in value.__mro__ if one.__module__[:5] == "caibo"}
-    documented = [*classes, *filter(inspect.isfunction, of_bulk)]
+    documented = [*classes, *filter(inspect.isfunction, optional)]
     found = [test for one in documented for test in doctest.DocTestFinder().find(one)]
     shown = sorted((test for test in found if test.examples), key=lambda test: test.name)
     return [pytest.param(test, id=test.name) for test in shown]
@@ -105,6 +105,7 @@ def namespace(
         yield {
             "caibo": caibo,
             "bulk": bulk,
+            "doctor": doctor,
             "client": client,
             "password": fake.password,
             "my_lock": lambda _: nullcontext(),
