@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import caibo
 from caibo.cli._audit import audit
 from caibo.cli._bulk import bulk
+from caibo.cli._doctor import doctor
 from caibo.cli._exits import (
     BROKEN_PIPE,
     DONE,
@@ -50,8 +51,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-# `doctor` goes here, from `_doctor.py`.
-_COMMANDS: tuple[Callable[..., int], ...] = (get, update, plan, apply, bulk, audit)
+_COMMANDS: tuple[Callable[..., int], ...] = (get, update, plan, apply, bulk, doctor, audit)
 for _place, _command in enumerate(_COMMANDS):
     app.command(_command, sort_key=_place)
 
