@@ -8,6 +8,7 @@ handlers that keep a record.  `nox -s connexion` installs it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from faces import Connect, Face
 from servers import EMAIL, KEY, PASSWORD, Handlers
 
 import caibo
+from caibo import doctor
 
 ID = 16772748432912191
 RECORD = {**servers.RECORD, "id": ID, "ownerId": 16772748432900017}
@@ -134,3 +136,30 @@ def test_a_record_that_breaks_the_contract_is_not_sent(
 
     with pytest.raises(caibo.ServerError):
         client.get(ID)
+
+
+def test_an_examination_finds_out_how_it_writes(
+    to_connexion: Connect, handlers: Handlers, tmp_path: Path
+) -> None:
+    """It stores the body as it is, whoever owns what is in it."""
+    client = to_connexion()
+    sync = isinstance(client.caibo, caibo.Caibo)
+    examine: Any = doctor.examine if sync else doctor.aexamine
+
+    report: doctor.Report = client.wait(
+        *(examine, client.caibo, ID), write=True, may_stay=True, backup=tmp_path / "before.json"
+    )
+
+    verdicts = {id: finding.verdict for id, finding in report.findings.items()}
+    assert handlers.records[ID] == RECORD
+    assert (report.stopped, report.left) == ("", ())
+    assert {send: said.verdict for send, said in report.sends.items()} == {
+        "record": "holds",
+        "writable": "does not",
+        "contract": "does not",
+        "changes": "does not",
+    }
+    assert verdicts["server-owned"] == "does not"
+    assert verdicts["callers-set"] == "holds"
+    assert verdicts["error-members"] == "holds"
+    assert report.facts["in between"].startswith("server: ")

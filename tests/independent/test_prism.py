@@ -7,6 +7,7 @@ contract and not against our reading of it.  `nox -s prism` installs it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from servers import RECORD
 from servers import SMALL_ID as ID
 
 import caibo
+from caibo import doctor
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +85,21 @@ def test_a_login_is_what_the_contract_allows(to_prism: Connect) -> None:
 def test_an_access_token_is_a_credential_of_the_contract(to_prism: Connect) -> None:
     """A bearer token passes where an API key does."""
     assert to_prism(access_token="no-secret").get(ID).name == "Ada Example"
+
+
+def test_an_examination_finds_out_that_nothing_is_stored(to_prism: Connect, tmp_path: Path) -> None:
+    """It takes all that is written, and answers with the same record."""
+    client = to_prism()
+    sync = isinstance(client.caibo, caibo.Caibo)
+    examine: Any = doctor.examine if sync else doctor.aexamine
+
+    report: doctor.Report = client.wait(
+        *(examine, client.caibo, ID), write=True, may_stay=True, backup=tmp_path / "before.json"
+    )
+
+    verdicts = {id: finding.verdict for id, finding in report.findings.items()}
+    assert report.stopped.startswith("reads do not show what was written")
+    assert {said.verdict for said in report.sends.values()} == {"cannot be told"}
+    assert verdicts["media-type"] == "holds"
+    assert verdicts["read-sees-writes"] == "does not"
+    assert verdicts["further-members"] == "holds"
