@@ -364,7 +364,7 @@ def connexion(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def redis(session: nox.Session) -> None:
-    """Let processes update one customer under a lock in a Redis server."""
+    """Let processes, and Celery's workers, update customers under a lock in a Redis server."""
     if shutil.which("redis-server") is None and shutil.which("apt-get") and os.geteuid() == 0:
         # RUNLEVEL keeps the package from starting a server of its own.
         for command in (["update"], ["install", "--yes", "--no-install-recommends"]):
@@ -377,8 +377,9 @@ def redis(session: nox.Session) -> None:
             )
     if shutil.which("redis-server") is None:
         session.skip("redis-server is not on this machine, and only root can install it")
-    install_wheel(session, *group("test"), *group("redis"))
-    session.run("pytest", "tests/independent/test_redis.py", *session.posargs)
+    install_wheel(session, *group("test"), *group("redis"), *group("celery"))
+    tests = ("tests/independent/test_redis.py", "tests/independent/test_celery_bulk.py")
+    session.run("pytest", *tests, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])

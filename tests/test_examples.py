@@ -22,8 +22,9 @@ import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# `redis_lock` needs a server: see `tests/independent/test_redis.py`.
-ELSEWHERE = ("demo", "redis_lock")
+# `redis_lock` and `celery_bulk` need a server: see `tests/independent/test_redis.py`, and
+# `test_celery_bulk.py` there.
+ELSEWHERE = ("demo", "redis_lock", "celery_bulk")
 SCRIPTS = [path.stem for path in sorted(EXAMPLES.glob("*.py")) if path.stem not in ELSEWHERE]
 
 # A checkout may be on the path only; Windows opens no socket without its SYSTEMROOT.
