@@ -6,10 +6,12 @@ Each decision begins with a hyphen; below it are the lines to write, as YAML tha
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contract_places import METHODS, Steps, follow, place, walk
+from fields import ADOPTED, FIRST
 
 OVERLAY = "codegen/overlay.yaml"
 ASSUMPTIONS = "codegen/assumptions.yaml"
@@ -55,9 +57,9 @@ def moved(published: Contract, expected: object) -> Iterator[str]:
         )
 
 
-def sound(contract: Contract) -> Iterator[str]:
+def sound(contract: Contract, version: str) -> Iterator[str]:
     """Ask about all that the contract says after the overlay and nobody has ruled on."""
-    yield from _fields(contract)
+    yield from _fields(contract, version)
     if not str(contract.get("openapi")).startswith("3.0."):
         yield from _nulls(contract)
     yield from _facade(contract)
@@ -85,16 +87,36 @@ def taken_up(target: str, name: str, theirs: Any) -> str:
     return ""
 
 
-def _fields(contract: Contract) -> Iterator[str]:
+def _fields(contract: Contract, version: str) -> Iterator[str]:
     schema = _mapping(_mapping(_mapping(contract.get("components")).get("schemas")).get("Client"))
+    now = ".".join(version.split(".")[:2])
     for name, rule in _mapping(schema.get("properties")).items():
-        if not isinstance(rule, Mapping) or "readOnly" not in rule:
-            target = place(("components", "schemas", "Client", "properties", name))
-            ruling = _action(target, {"update": {"readOnly": False}})
+        target = place(("components", "schemas", "Client", "properties", name))
+        said = _mapping(rule)
+        since = {} if name in FIRST else {ADOPTED: now}
+        if "readOnly" not in said:
+            ruling = _action(target, {"update": {"readOnly": False, **since}})
             yield (
                 f"- no ruling for {name}: may a caller set it, or does the gateway? Add to "
                 f"{OVERLAY}, with `readOnly: true` if it is server-owned,{ruling}{_entry(target)}"
             )
+        elif since and not _is_version(said.get(ADOPTED), now):
+            yield (
+                f"- {name} was outside the contract in {now}, and what went into `extra=` then is "
+                f"to go on for a while. Add to the ruling on {target} in {OVERLAY}:\n"
+                f"    {ADOPTED}: {_json(now)}"
+            )
+
+
+def _is_version(said: object, now: str) -> bool:
+    """Tell whether this is a version, such as "1.2", that is not still to come."""
+    if not isinstance(said, str) or not re.fullmatch(r"\d+\.\d+", said):
+        return False
+    return _numbers(said) <= _numbers(now)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 def _nulls(contract: Contract) -> Iterator[str]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import documents
+
 LABELS = ("contradiction", "assumption", "documented elsewhere")
 BEHAVIOUR = "behaviour"
 BEGIN = (
@@ -114,8 +116,4 @@ def renewed(page: str, entries: Sequence[Entry]) -> str:
     Raises:
         ValueError: The page has not each of the marks once, in their order.
     """
-    before, begin, rest = page.partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(f"{END}\n")
-    if not begin or not end or BEGIN in rest or END in before + after:
-        raise ValueError(f"needs each of these lines once:\n{BEGIN}\n{END}")
-    return f"{before}{begin}\n{table(entries)}\n\n{end}{after}"
+    return documents.renewed(page, BEGIN, table(entries), END)

@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import fields
 from contract_places import METHODS
 from spec_merge import printable
 
@@ -123,8 +124,11 @@ def _changes(found: Mapping[str, Any]) -> Iterator[Change]:
     after = found.get("revision") or {}
     pointer = (after if "value" in after else found.get("base", after))["pointer"]
     messages = "; ".join(verdict["message"] for verdict in found["verdicts"])
-    what = _short(messages or _words(found))
     steps = [_unescaped(step) for step in pointer.split("/")[1:]]
+    what = _short(messages or _words(found))
+    if found["kind"] == "added":
+        # Never cut: it is what callers of `extra=` have to know.
+        what += fields.adopted(_where(steps), _sides(found)[1])
     if found["kind"] in KINDS and steps[:1] == ["paths"] and len(steps) in {2, 3}:
         item = _item(found, steps)
         if methods := [method for method in METHODS if method in item]:

@@ -63,6 +63,19 @@ def load(text: str) -> Any:
         raise DocumentError("nested too deeply") from error
 
 
+def renewed(page: str, begin: str, made: str, end: str) -> str:
+    """Return a page with what is made between its two marks.
+
+    Raises:
+        ValueError: The page has not each of the marks once, in their order.
+    """
+    before, first, rest = page.partition(f"{begin}\n")
+    _, last, after = rest.partition(f"{end}\n")
+    if not first or not last or begin in rest or end in before + after:
+        raise ValueError(f"needs each of these lines once:\n{begin}\n{end}")
+    return f"{before}{begin}\n\n{made}\n\n{end}\n{after}"
+
+
 def _one_line(words: object) -> str:
     line = " ".join(str(words).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -1,6 +1,7 @@
 """Generate `generated/caibo_api` from the vendor's contract, our overlay and our assumptions.
 
-    nox -s generate             replace the package, and the README's table of assumptions
+    nox -s generate             replace the package, the facade's module of the customer's
+                                fields, and two tables of the README
     nox -s generate -- check    only say whether they are what would be generated
 
 The package is made in a temporary folder and swapped in at the end, so a run
@@ -18,6 +19,7 @@ import copy
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,8 @@ from typing import Any, NoReturn
 
 import alarm
 import assumptions
+import documents
+import fields
 from contract_check import wrong
 from documents import DocumentError, load
 from jsonpath_ng.exceptions import JSONPathError
@@ -87,13 +91,16 @@ def main(argv: list[str] | None = None) -> int:
 def write(root: Path) -> None:
     """Replace the generated package, stale files included."""
     target = root / PACKAGE
+    contract = effective_contract(root)
     with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as scratch:
-        made = generate(root, Path(scratch))
-        page = readme(root)
+        made = generate(root, contract, Path(scratch))
+        beside = written_beside(root, contract)
         target.parent.mkdir(exist_ok=True)
         _swap(target, made, Path(scratch, "replaced"))
-    (root / README).write_bytes(page)
-    print(f"generated {PACKAGE}: {len(files(target))} files")
+    for path, content in beside.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+    print(f"generated {PACKAGE}: {len(files(target))} files, and {', '.join(map(str, beside))}")
 
 
 def _swap(target: Path, made: Path, aside: Path) -> None:
@@ -110,20 +117,22 @@ def _swap(target: Path, made: Path, aside: Path) -> None:
 
 def check(root: Path) -> int:
     """Compare the package with what would be generated; return 1 if they differ."""
+    contract = effective_contract(root)
     with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as scratch:
-        expected = files(generate(root, Path(scratch)))
+        expected = files(generate(root, contract, Path(scratch)))
     found = files(root / PACKAGE)
     differing = sorted(p for p in expected.keys() | found.keys() if expected.get(p) != found.get(p))
     for path in differing:
         state = "differs" if path in expected and path in found else "is missing"
         print(f"{PACKAGE / path} {state if path in expected else 'is not generated'}")
-    if readme(root) != (root / README).read_bytes():
-        differing.append(README)
-        print(f"{README}: the table of assumptions differs")
+    for name, content in written_beside(root, contract).items():
+        if not (root / name).exists() or (root / name).read_bytes() != content:
+            differing.append(str(name))
+            print(f"{name} differs in what is made of the contract and the assumptions")
     if differing:
         print("Run `nox -s generate` and commit what it makes.")
         return 1
-    print(f"{PACKAGE} is what the contract, the overlay and the assumptions give")
+    print(f"{PACKAGE} and what is made beside it are what contract, overlay and assumptions give")
     return 0
 
 
@@ -136,9 +145,8 @@ def files(package: Path) -> dict[str, bytes]:
     }
 
 
-def generate(root: Path, scratch: Path) -> Path:
+def generate(root: Path, contract: Mapping[str, Any], scratch: Path) -> Path:
     """Make the package in `scratch` and return its folder."""
-    contract = effective_contract(root)
     (scratch / ASSUMPTIONS).write_text(assumptions.packaged(assumed(root)), "utf-8")
     text = json.dumps(contract, indent=2, ensure_ascii=False) + "\n"
     source = scratch / "openapi.json"
@@ -153,15 +161,33 @@ def generate(root: Path, scratch: Path) -> Path:
     return package
 
 
-def readme(root: Path) -> bytes:
-    """Return the README with the table of what is assumed."""
+def written_beside(root: Path, contract: Mapping[str, Any]) -> dict[Path, bytes]:
+    """Give the files of ours in which something is made: the customer's fields, and tables."""
+    actions = _load(root / "codegen" / "overlay.yaml").get("actions", [])
+    labels = {str(action["target"]).rpartition(".")[2]: action["x-label"] for action in actions}
+    try:
+        source = fields.module(contract, labels)
+    except ValueError as error:
+        raise GenerationError(str(error)) from error
     try:
         page = assumptions.renewed((root / README).read_bytes().decode(), assumed(root))
+        page = documents.renewed(page, fields.BEGIN, fields.table(contract, labels), fields.END)
     except OSError as error:
         raise GenerationError(f"{root / README}: {error.strerror}") from error
     except ValueError as error:
         raise GenerationError(f"{README} {error}") from error
-    return page.encode()
+    return {fields.MODULE: _formatted(BANNER + source).encode(), Path(README): page.encode()}
+
+
+def _formatted(source: str) -> str:
+    """Format a module of the facade as the rest of it, whatever settings are around."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--line-length=100"]
+    done = subprocess.run(
+        [*ruff, "-"], input=source, encoding="utf-8", capture_output=True, check=False
+    )
+    if done.returncode:
+        raise GenerationError(f"the fields cannot be written as Python: {done.stderr[:WIDEST]}")
+    return done.stdout
 
 
 def assumed(root: Path) -> list[dict[str, Any]]:
@@ -199,10 +225,17 @@ def effective_contract(root: Path) -> dict[str, Any]:
         if theirs or not decisions:
             _refuse(theirs or lines, "openapi.yaml" if theirs else "the contract after the overlay")
     else:
-        decisions += alarm.sound(contract)
+        decisions += alarm.sound(contract, _version())
     if decisions:
         raise DecisionNeeded("\n".join(["a decision is needed:", *decisions]))
     return contract
+
+
+def _version() -> str:
+    """Return the version in the code, by which the time of what is adopted is counted."""
+    source = (Path(__file__).parents[1] / "wrapper" / "caibo" / "_version.py").read_text("utf-8")
+    [version] = re.findall(r'^__version__ = "(.*)"$', source, re.MULTILINE)
+    return str(version)
 
 
 def _refuse(lines: list[str], what: str) -> NoReturn:

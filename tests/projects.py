@@ -47,6 +47,9 @@ def copy_contract(root: Path) -> None:
         shutil.copy(ROOT / name, root)
     for folder in ("codegen", "generated/caibo_api"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "wrapper/caibo/_record").mkdir(parents=True)
+    fields = "wrapper/caibo/_record/customer_fields.py"
+    shutil.copy(ROOT / fields, root / fields)
 
 
 def replace(path: Path, old: str, new: str) -> None:

@@ -79,13 +79,13 @@ def test_nothing_changed_breaks_nothing(released: Path, capsys: pytest.CaptureFi
             "`DeadlineExceededError`: *no longer a TransportError*",
         ),
         (
-            "_record/customer.py",
+            "_record/customer_fields.py",
             "    phone: str | None\n",
             "",
             "`CustomerChanges.phone`: *Public object was removed*",
         ),
         (
-            "_record/customer.py",
+            "_record/customer_fields.py",
             "    def member_id(self)",
             "    def reference(self)",
             "`Customer.member_id`: *Public object was removed*",
@@ -145,13 +145,13 @@ def test_a_break_is_found_and_refused(
             "__init__(max_retries)`: *Type was changed* from `int` to `bool`",
         ),
         (
-            "_record/customer.py",
+            "_record/customer_fields.py",
             "def phone(self) -> str | None",
             "def phone(self) -> str | bytes | None",
             "`Customer.phone`: *Type was changed* from `str | None` to `str | bytes | None`",
         ),
         (
-            "_record/customer.py",
+            "_record/customer_fields.py",
             "    phone: str | None\n",
             "    phone: str\n",
             "`CustomerChanges.phone`: *Type was changed* from `str | None` to `str`",
@@ -221,10 +221,10 @@ def test_a_name_goes_only_after_a_warning(
 ) -> None:
     """Even where the version says that something breaks."""
     was = "    @property\n    def phone(self) -> str | None:\n"
-    edit(f"{FACADE}/_record/customer.py", was, warning or was)
+    edit(f"{FACADE}/_record/customer_fields.py", was, warning or was)
     commit(project)
     git(project, "tag", "v0.1.0")
-    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
+    edit(f"{FACADE}/_record/customer_fields.py", "    def phone(self)", "    def telephone(self)")
 
     assert run(project, "--version", "0.2.0") == status
 
@@ -251,7 +251,7 @@ def test_an_option_goes_only_after_a_warning(project: Path, edit: Edit, warns: b
 def test_a_field_that_the_vendor_takes_away_may_go(released: Path, edit: Edit) -> None:
     """Of that nobody could have warned."""
     edit("generated/caibo_api/openapi.json", '"memberId": {', '"member": {')
-    edit(f"{FACADE}/_record/customer.py", "    def member_id(self)", "    def member(self)")
+    edit(f"{FACADE}/_record/customer_fields.py", "    def member_id(self)", "    def member(self)")
 
     assert run(released, "--version", "0.2.0") == 0
 
@@ -266,10 +266,18 @@ def test_a_field_that_the_vendor_takes_away_may_go(released: Path, edit: Edit) -
         ),
         ("_customers.py", "session: Callable[[], Session])", "session: Session, more: int)"),
         ("_customers.py", "extra: Mapping[str, object] |", "extra: int | Mapping[str, object] |"),
-        ("_record/customer.py", "    phone: str | None\n", "    phone: str | bytes | None\n"),
-        ("_record/customer.py", "def phone(self) -> str | None", "def phone(self) -> None"),
+        (
+            "_record/customer_fields.py",
+            "    phone: str | None\n",
+            "    phone: str | bytes | None\n",
+        ),
+        ("_record/customer_fields.py", "def phone(self) -> str | None", "def phone(self) -> None"),
         ("_write/update.py", "race_window: float | None =", "race_window: None | float ="),
-        ("_record/customer.py", "    phone: str | None\n", "    phone: str | None\n    vat: str\n"),
+        (
+            "_record/customer_fields.py",
+            "    phone: str | None\n",
+            "    phone: str | None\n    vat: str\n",
+        ),
         ("_errors.py", "class RenewalError(CaiboError)", "class RenewalError(TransportError)"),
         ("_record/contract.py", "def contract()", "def agreement()"),
         ("_errors.py", "problems, nothing was sent", "problems; nothing was sent"),
@@ -300,7 +308,9 @@ def test_the_version_decides_whether_a_break_may_be(
     """A major one says it; before 1.0, a minor one does."""
     git(project, "tag", f"v{last}")
     edit(
-        f"{FACADE}/_record/customer.py", "    def phone(self) ->", "    def phone(self, x: int) ->"
+        f"{FACADE}/_record/customer_fields.py",
+        "    def phone(self) ->",
+        "    def phone(self, x: int) ->",
     )
     edit(f"{FACADE}/_client.py", "        max_retries: int = 2,", "        max_retries: bool = 2,")
 
@@ -323,7 +333,7 @@ def test_the_breaks_are_written_for_a_pull_request(
     released: Path, edit: Edit, tmp_path: Path
 ) -> None:
     """As a list in Markdown."""
-    edit(f"{FACADE}/_record/customer.py", "    def phone(self)", "    def telephone(self)")
+    edit(f"{FACADE}/_record/customer_fields.py", "    def phone(self)", "    def telephone(self)")
 
     run(released, "--markdown", str(tmp_path / "api.md"))
 

@@ -64,7 +64,7 @@ def test_check_finds_a_row_that_was_edited_by_hand(
     edit("README.md", "answers with the whole record |", "answers with a part of it |")
 
     assert generate.main(["check", "--root", str(project)]) == 1
-    assert "README.md: the table of assumptions differs" in capsys.readouterr().out
+    assert "README.md differs in what is made" in capsys.readouterr().out
     assert generate.main(["write", "--root", str(project)]) == 0
 
     assert (project / "README.md").read_bytes() == before

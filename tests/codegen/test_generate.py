@@ -9,6 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
+import fields
 import generate
 import pytest
 from projects import ROOT, Edit, copy_contract
@@ -177,7 +178,7 @@ def test_a_field_with_a_ruling_reaches_the_model(project: Path, edit: Edit) -> N
         overlay.write(
             "  - target: $.components.schemas.Client.properties.vatNumber\n"
             "    description: a test\n    x-label: assumption\n"
-            "    update: {readOnly: false}\n"
+            "    update: {readOnly: false, x-adopted: '0.1'}\n"
         )
     with (project / "codegen" / "assumptions.yaml").open("a") as entries:
         entries.write(
@@ -188,6 +189,8 @@ def test_a_field_with_a_ruling_reaches_the_model(project: Path, edit: Edit) -> N
     assert run(project) == 0
 
     assert b"vat_number" in made(project)["models/customer.py"]
+    assert "    vat_number: str\n" in (project / fields.MODULE).read_text()
+    assert "| `vat_number` | `vatNumber` | text | callers |" in (project / "README.md").read_text()
 
 
 def test_an_action_that_selects_nothing_is_an_error(

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from caibo._errors import TransportError as TransportError
     from caibo._errors import WriteStoppedError as WriteStoppedError
     from caibo._record.customer import Customer as Customer
-    from caibo._record.customer import CustomerChanges as CustomerChanges
+    from caibo._record.customer_fields import CustomerChanges as CustomerChanges
     from caibo._record.document import Document as Document
     from caibo._wire.credentials import ApiKey as ApiKey
     from caibo._wire.credentials import BearerToken as BearerToken
@@ -93,7 +93,8 @@ _HOME = {
         "TransportError",
         "WriteStoppedError",
     ),
-    "_record.customer": ("Customer", "CustomerChanges"),
+    "_record.customer": ("Customer",),
+    "_record.customer_fields": ("CustomerChanges",),
     "_record.document": ("Document",),
     "_wire.credentials": ("ApiKey", "BearerToken", "Login"),
     "_write.draft": ("Draft",),

@@ -14,7 +14,8 @@ from typing import TypeVar, Unpack
 
 from caibo._record.checks import ID_FIRST
 from caibo._record.compare import OnConflict
-from caibo._record.customer import Customer, CustomerChanges
+from caibo._record.customer import Customer
+from caibo._record.customer_fields import CustomerChanges
 from caibo._wire.waiting import Flow, Tasks, Threads
 from caibo._write import verbs
 from caibo._write.draft import Draft
@@ -111,7 +112,7 @@ class Customers:
                 overwrote.
             extra: members outside the contract, by wire name.  Objects are merged
                 member by member, with exact names inside, `None` sets null.
-            **changes: `name`, `email`, `address`, `phone`, `member_id`.
+            **changes: the fields, which are those of `CustomerChanges`.
 
         Raises:
             InvalidChangesError: unknown, server-owned or unfit fields; nothing was
@@ -158,7 +159,7 @@ class Customers:
                 now as well.
             current: a record to plan on instead of reading it.
             extra: members outside the contract, by wire name.
-            **changes: `name`, `email`, `address`, `phone`, `member_id`.
+            **changes: the fields, which are those of `CustomerChanges`.
 
         Raises:
             InvalidChangesError: unknown, server-owned or unfit fields; nothing was

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from caibo._errors import InvalidChangesError, Problem
-from caibo._record.contract import Field, field_of, fields, snake_case
+from caibo._record.contract import Field, field_of, fields, python_name
 from caibo._record.document import NOTHING, Document
-from caibo._record.json_text import encode, encode_name, is_array, is_object, plain
+from caibo._record.json_text import encode, encode_name, is_object, plain
 from caibo._record.options import option_problem
+from caibo._record.schema import Fault
 from caibo._record.spelling import doubled, find, has
 
 # "Updatable Fields" and the examples of the vendor's page, https://docs.caibo.digital;
@@ -30,8 +33,8 @@ _ON_THE_PAGE_ONLY = frozenset(
     ]
 )  # fmt: skip
 _ID_FIRST = "comes first and without a name: update(12345, phone=None)"
-_NOT_INT64 = "expected an integer of at most 64 bits"
 _NOT_NULL = "is required and cannot be cleared; leave it out to keep it"
+_NO_NULL = "cannot be cleared, as the contract takes no null; leave it out to keep it"
 
 
 class _First:
@@ -62,7 +65,7 @@ def check_id(id: object) -> int:
         if isinstance(id, str) and id.strip().isdecimal():
             wanted += "; convert it with int()"
         raise InvalidChangesError([Problem("id", wanted)])
-    if not _fits_int64(number):
+    if not -(2**63) <= number < 2**63:
         raise InvalidChangesError([Problem("id", "beyond the 64 bits of the contract's int64")])
     return number
 
@@ -80,19 +83,17 @@ def check_changes(
     problems: list[Problem] = []
     addressed: dict[str, object] = {}
     for name, given in changes.items():
-        field, value = fields().get(name), plain(given)
-        problem: Problem | None
+        field = fields().get(name)
         if field is None or not field.writable:
-            problem = _refused_name(name, field)
-        else:
-            addressed[field.wire] = value
-            problem = _unfit(name, value, name) or (_limit(field, value) if validate else None)
+            problems.append(_refused_name(name, field))
+            continue
+        addressed[field.wire], problem = _given(field, given, name)
+        problem = problem or (_limit(field, addressed[field.wire]) if validate else None)
         problems += [problem] if problem else []
-    if extra is not None:
-        problems += _check_extra(extra)
-    if problems:
+    members, astray = _check_extra({} if extra is None else extra, addressed)
+    if problems := problems + astray:
         raise InvalidChangesError(problems)
-    return {**addressed, **(extra or {})}
+    return {**addressed, **members}
 
 
 def check_document(document: Mapping[str, object], *, what: str, validate: bool) -> Document:
@@ -106,30 +107,41 @@ def check_document(document: Mapping[str, object], *, what: str, validate: bool)
     if not isinstance(document, Mapping):
         message = f"expected a Customer or a mapping, not {type(document).__name__}"
         raise InvalidChangesError([Problem(what, message)])
-    problems = []
-    if not isinstance(document, Document):  # which is JSON already
-        shown = ((name, value, f"{what}[{name!r}]") for name, value in document.items())
-        problems = [problem for member in shown if (problem := _unfit(*member))]
-    for name in document:
+    members, problems = (document, []) if isinstance(document, Document) else _json(document, what)
+    for name in members:
         field = fields().get(name)
         if field is not None and field.wire != name:
             message = f"is this package's name; a record has wire names: write {field.wire!r}"
             problems.append(Problem(f"{what}[{name!r}]", message, field.wire))
-    spellings = () if problems else doubled(document, [field.wire for field in fields().values()])
+    spellings = () if problems else doubled(members, [field.wire for field in fields().values()])
     if spellings:
         message = f"stands there in several spellings: {', '.join(spellings)}"
         problems.append(Problem(f"{what}[{spellings[0]!r}]", message))
     if validate and not problems:
-        for field in (field for field in fields().values() if field.writable):
-            if not has(document, field.wire):
-                missing = f"{field.wire} is required in a whole record"
-                problem = Problem(field.name, missing) if field.required else None
-            else:
-                problem = _limit(field, find(document, field.wire))
-            problems += [problem] if problem else []
+        problems = [p for field in fields().values() if (p := _missing_or_unfit(field, members))]
     if problems:
         raise InvalidChangesError(problems)
-    return document if isinstance(document, Document) else Document(document)
+    return members if isinstance(members, Document) else Document(members)
+
+
+def _json(document: Mapping[Any, Any], what: str) -> tuple[dict[str, object], list[Problem]]:
+    """Return a record as JSON has it, and what JSON cannot carry of it."""
+    members: dict[str, object] = {}
+    problems: list[Problem] = []
+    for name, value in document.items():
+        field = field_of(name) if isinstance(name, str) else None
+        members[name], problem = _given(field, value, f"{what}[{name!r}]", name)
+        problems += [problem] if problem else []
+    return members, problems
+
+
+def _missing_or_unfit(field: Field, record: Mapping[str, Any]) -> Problem | None:
+    if not field.writable:
+        return None
+    if has(record, field.wire):
+        return _limit(field, find(record, field.wire), whole=True)
+    missing = f"{field.wire} is required in a whole record"
+    return Problem(field.name, missing) if field.required else None
 
 
 def check_expectations(expect: Mapping[str, object] | None) -> Document:
@@ -149,31 +161,16 @@ def check_expectations(expect: Mapping[str, object] | None) -> Document:
     for name, value in expect.items():
         field = fields().get(name)
         shown = f"expect[{name!r}]"
-        if field is None and snake_case(str(name)) in fields():
-            problems.append(Problem(shown, f"is spelt {snake_case(str(name))!r} here"))
-        elif problem := _unfit(name, value, shown):
-            problems.append(problem)
+        meant = field or fields().get(python_name(str(name)))
+        if meant is not field and meant is not None and not _still_outside(meant, shown):
+            problems.append(Problem(shown, f"is spelt {meant.name!r} here"))
         else:
-            wanted[name if field is None else field.wire] = value
+            own = name if meant is None else meant.wire
+            wanted[own], problem = _given(field, value, shown, name)
+            problems += [problem] if problem else []
     if problems:
         raise InvalidChangesError(problems)
     return Document(wanted)
-
-
-def json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case str():
-            return "string"
-        case _ if is_object(value):
-            return "object"
-        case _ if is_array(value):
-            return "array"
-        case _:
-            return "number"
 
 
 def _refused_name(name: str, field: Field | None) -> Problem:
@@ -184,7 +181,7 @@ def _refused_name(name: str, field: Field | None) -> Problem:
         return Problem(name, message + comes_first)
     if field is not None:
         return Problem(name, f"is spelt `{field.name}` here", field.name)
-    if snake_case(name) in _ON_THE_PAGE_ONLY:
+    if python_name(name) in _ON_THE_PAGE_ONLY:
         wire = re.sub("_(.)", lambda match: match[1].upper(), name)
         message = (
             "is named on the vendor's page and not in its contract; if your gateway accepts "
@@ -207,78 +204,99 @@ def _refused_name(name: str, field: Field | None) -> Problem:
     return Problem(name, message)
 
 
-def _unfit(name: object, value: object, shown: str) -> Problem | None:
-    """Say why JSON cannot carry a member, if so."""
+def _given(
+    field: Field | None, value: object, shown: str, name: object = ""
+) -> tuple[object, Problem | None]:
+    """Return a value as JSON has it, and why JSON cannot carry the member, if so."""
     try:
         encode_name(name)
+        value = plain(value) if field is None else field.schema.written(value)
         encode(value)
     except ValueError as error:
-        return Problem(shown, str(error))
-    return None
+        return value, Problem(shown, str(error))
+    return value, None
 
 
-def _limit(field: Field, value: object) -> Problem | None:
-    """Hold one value against the contract: null, type, length, e-mail; nothing more."""
-    if value is None:
-        return None if field.nullable else Problem(field.name, _NOT_NULL)
-    wanted = field.schema.get("type")
-    if wanted == "string":
-        return _string_limit(field, value)
-    found = json_type(value)
-    if wanted == "integer" and found == "number":
-        return None if _fits_int64(value) else Problem(field.name, _NOT_INT64)
-    return None if found == wanted else Problem(field.name, f"expected {wanted}, not {found}")
-
-
-def _string_limit(field: Field, value: object) -> Problem | None:
-    if not isinstance(value, str):
+def _limit(field: Field, value: object, *, whole: bool = False) -> Problem | None:
+    """Hold one value against what the contract says of it, and nothing more."""
+    fault = next(field.schema.faults(value, field.name, whole=whole), None)
+    if fault is None:
+        return None
+    if fault.path == field.name:
+        if value is None:
+            return Problem(field.name, _NOT_NULL if field.required else _NO_NULL)
         if is_object(value) and field.wire == "address":
             return _address_parts(field, value)
-        return Problem(field.name, f"expected a string, not {json_type(value)}; use str() first")
-    longest = field.schema.get("maxLength")
-    if longest is not None and len(value) > longest:
-        return Problem(field.name, f"has {len(value)} characters, at most {longest} are allowed")
-    if field.schema.get("format") == "email" and (
-        value.count("@") != 1 or value.startswith("@") or value.endswith("@")
-    ):
-        return Problem(field.name, "expected an e-mail address, with one @ inside")
-    return None
+    return Problem(fault.path, _advised(fault))
 
 
-def _fits_int64(number: Any) -> bool:
-    # JSON Schema counts 1.0 and 1e3 as integers, too.
-    return bool(-(2**63) <= number < 2**63 and number % 1 == 0)
+def _advised(fault: Fault) -> str:
+    if fault.keyword == "type" and fault.message.startswith("expected string,"):
+        return f"{fault.message.replace('string', 'a string', 1)}; use str() first"
+    return fault.message
 
 
 def _address_parts(field: Field, parts: Mapping[str, Any]) -> Problem:
     """Answer the vendor page's own example, which sends `address` as an object."""
+    longest = field.schema.said.get("maxLength")
     one_line = ", ".join(str(part) for part in parts.values() if part not in (None, ""))
     names = ", ".join(f"<{part}>" for part in parts)
     message = (
-        f"expected one string of at most {field.schema.get('maxLength')} characters, not an object "
+        f"expected one string of at most {longest} characters, not an object "
         f'(the vendor\'s example and its contract differ); write address="{names}", which is in '
         "this problem's `suggestion`"
     )
     return Problem(field.name, message, one_line)
 
 
-def _check_extra(extra: object) -> list[Problem]:
+def _check_extra(
+    extra: object, addressed: Mapping[str, object]
+) -> tuple[dict[str, object], list[Problem]]:
+    """Return the members, under the contract's own names where it has them, and the problems."""
     if not is_object(extra):
-        return [Problem("extra", f"expected a mapping, not {type(extra).__name__}")]
+        return {}, [Problem("extra", f"expected a mapping, not {type(extra).__name__}")]
+    members: dict[str, object] = {}
     problems: list[Problem] = []
     for name, value in extra.items():
+        shown = f"extra[{name!r}]"
         known = field_of(str(name)) or fields().get(str(name).lower())
+        problem: Problem | None = None
         if not isinstance(name, str):
-            problems.append(Problem("extra", "member names are strings"))
+            problem = Problem("extra", "member names are strings")
+        elif known is not None and _still_outside(known, shown):
+            if known.wire in addressed:
+                problem = Problem(shown, f"is given as {known.name}=, too", known.name)
         elif known is not None and known.writable:
-            message = f"is in the contract: pass {known.name}= instead"
-            problems.append(Problem(f"extra[{name!r}]", message, known.name))
+            problem = Problem(shown, f"is in the contract: pass {known.name}= instead", known.name)
         elif known is not None:
-            problems.append(_refused_name(f"extra[{name!r}]", known))
-        elif problem := _unfit(name, value, f"extra[{name!r}]"):
-            problems.append(problem)
+            problem = _refused_name(shown, known)
+        if problem is None:
+            own = name if known is None else known.wire
+            members[own], problem = _given(None, value, shown, name)
+        problems += [problem] if problem else []
     spellings = () if problems else doubled(extra)
     if spellings:
         message = f"is one member in several spellings: {', '.join(spellings)}"
         problems.append(Problem(f"extra[{spellings[0]!r}]", message))
-    return problems
+    return members, problems
+
+
+def _still_outside(field: Field, shown: str) -> bool:
+    """Tell whether a field is taken where it was until the contract had it, and warn if so."""
+    if field.in_extra_until is None:
+        return False
+    instead = f"write {field.name}=" if field.writable else "the gateway sets it (our assumption)"
+    warnings.warn(
+        f"{shown} is in the contract now: {instead}; caibo {field.in_extra_until} refuses this",
+        DeprecationWarning,
+        stacklevel=_callers(),
+    )
+    return True
+
+
+def _callers() -> int:
+    """Return the level of the stack at which a warning meets whoever calls this package."""
+    frame, level = sys._getframe(1), 1  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "caibo":
+        frame, level = frame.f_back, level + 1
+    return level

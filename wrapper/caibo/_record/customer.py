@@ -3,57 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from typing import Any, NoReturn
 
 from caibo import _tests_only
 from caibo._errors import MalformedResponseError
-from caibo._record.checks import json_type
-from caibo._record.contract import fields
+from caibo._record.contract import by_wire_name, fields
+from caibo._record.customer_fields import CustomerFields
 from caibo._record.document import Document
 from caibo._record.masking import mask
-from caibo._record.spelling import find, spelling
-from caibo._record.values import decimal, integer
+from caibo._record.schema import json_type
+from caibo._record.spelling import find, fold, spelling
+from caibo._record.values import integer, read, wanted
 
 
-class CustomerChanges(TypedDict, total=False):
-    """The fields that a caller may change: absent keeps, `None` clears, a value sets."""
-
-    name: str
-    email: str
-    address: str | None
-    phone: str | None
-    member_id: str | None
-
-
-class DraftFields:
-    """Name the fields of a draft, which it reads and sets without them, for type checkers."""
-
-    if TYPE_CHECKING:
-        name: str
-        email: str
-        address: str | None
-        phone: str | None
-        member_id: str | None
-
-        @property
-        def id(self) -> int | None: ...
-        @property
-        def owner_id(self) -> int | None: ...
-        @property
-        def user_id(self) -> int | None: ...
-        @property
-        def owner_name(self) -> str | None: ...
-        @property
-        def has_payment_requests(self) -> bool | None: ...
-        @property
-        def total_deposits(self) -> Decimal | None: ...
-        @property
-        def create_date(self) -> datetime | None: ...
-
-
-class Customer:
+class Customer(CustomerFields):
     """Read a customer record by this package's names.
 
     Absent and null both read as `None`.  Values are decoded when they are asked
@@ -85,81 +48,6 @@ class Customer:
     def document(self) -> Document:
         """Everything that the API sent, unknown members included."""
         return self._document
-
-    @property
-    def id(self) -> int | None:
-        """The customer id, an int64; real ones have 17 digits."""
-        return self._integer("id")
-
-    @property
-    def owner_id(self) -> int | None:
-        """The owner's id; set by the gateway (assumption)."""
-        return self._integer("ownerId")
-
-    @property
-    def user_id(self) -> int | None:
-        """The user's id; set by the gateway (assumption)."""
-        return self._integer("userId")
-
-    @property
-    def owner_name(self) -> str | None:
-        """The owner's name; set by the gateway (assumption)."""
-        return self._string("ownerName")
-
-    @property
-    def name(self) -> str:
-        """The customer's name; the contract requires it."""
-        return self._required("name")
-
-    @property
-    def email(self) -> str:
-        """The e-mail address; the contract requires it."""
-        return self._required("email")
-
-    @property
-    def address(self) -> str | None:
-        """The postal address, one string."""
-        return self._string("address")
-
-    @property
-    def phone(self) -> str | None:
-        """The phone number as the gateway spells it."""
-        return self._string("phone")
-
-    @property
-    def member_id(self) -> str | None:
-        """The caller's own reference for this customer."""
-        return self._string("memberId")
-
-    @property
-    def has_payment_requests(self) -> bool | None:
-        """Whether payment requests exist; set by the gateway (assumption)."""
-        value = find(self._document, "hasPaymentRequests")
-        if value is None or isinstance(value, bool):
-            return value
-        self._unfit("hasPaymentRequests", "true or false")
-
-    @property
-    def total_deposits(self) -> Decimal | None:
-        """The sum of deposits, every digit kept; set by the gateway (assumption)."""
-        value = find(self._document, "totalDeposits")
-        total = decimal(value)
-        if total is None and value is not None:
-            self._unfit("totalDeposits", "a number")
-        return total
-
-    @property
-    def create_date(self) -> datetime | None:
-        """When the record was created; set by the gateway (assumption).
-
-        Fractions of a second beyond microseconds are cut here and kept in
-        ``document``.  Without an offset in the record, there is none here.
-        """
-        text = self._string("createDate")
-        try:
-            return None if text is None else datetime.fromisoformat(text)
-        except ValueError:
-            self._unfit("createDate", "an ISO 8601 date and time")
 
     def to_dict(self) -> dict[str, Any]:
         """Give the whole record by wire names, as Python values of one's own.
@@ -201,24 +89,15 @@ class Customer:
         ]
         return f"Customer({', '.join(shown)})"
 
-    def _required(self, wire: str) -> str:
-        value = self._string(wire)
-        if value is None:
-            self._unfit(wire, "a string")
-        return value
-
-    def _string(self, wire: str) -> str | None:
-        value = find(self._document, wire)
-        if value is None or isinstance(value, str):
-            return value
-        self._unfit(wire, "a string")
-
-    def _integer(self, wire: str) -> int | None:
-        value = find(self._document, wire)
-        number = integer(value)
-        if number is None and value is not None:
-            self._unfit(wire, "an integer")
-        return number
+    def _read(self, wire: str) -> Any:
+        field, value = by_wire_name()[fold(wire)], find(self._document, wire)
+        if value is None and field.required and not field.schema.nullable:
+            self._unfit(wire, wanted(field.schema))
+        try:
+            return read(field.schema, value)
+        except ValueError as error:
+            said = str(error)
+        self._unfit(wire, said)
 
     def _unfit(self, wire: str, wanted: str) -> NoReturn:
         own = spelling(self._document, wire)

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from caibo._errors import Problem
-from caibo._record.checks import json_type
 from caibo._record.contract import by_wire_name, required
 from caibo._record.json_text import is_array, is_object
 from caibo._record.masking import Redactor
+from caibo._record.schema import json_type
 from caibo._record.spelling import doubled, find, has
-from caibo._record.values import integer
+from caibo._record.values import integer, of_type, wanted
 
 _SHOWN = 8  # the gateway chooses how many members there are
 _DEEPEST = 3  # levels at which an envelope is looked for
@@ -24,8 +24,9 @@ def no_record(found: Mapping[str, Any], id: int) -> Problem | None:
     """Say why an object is not the record of the customer `id`, if so.
 
     A record has both required members.  With the customer's id in it they may
-    have any value, as a change may heal it; without an id only strings tell a
-    record from something else.  The message names members and never quotes values.
+    have any value, as a change may heal it; without an id only values of their
+    types tell a record from something else.  The message names members and never
+    quotes values.
     """
     if problem := in_two_spellings(found, by_wire_name()):
         return problem
@@ -35,7 +36,7 @@ def no_record(found: Mapping[str, Any], id: int) -> Problem | None:
     for field in required():
         if not has(found, field.wire):
             return Problem(field.wire, f"is missing; {_said(found, id)}")
-        if own is None and not isinstance(find(found, field.wire), str):
+        if own is None and not of_type(field.schema, find(found, field.wire)):
             what = json_type(find(found, field.wire))
             return Problem(field.wire, f"is {what}, and there is no id to tell whose record it is")
     return None
@@ -45,16 +46,22 @@ def misfit(found: Mapping[str, Any], addressed: Collection[str]) -> Problem | No
     """Say why a record cannot be written back with some members changed, if so.
 
     A required member may be unfit where the changes set it.  An empty string is
-    valid under the contract.
+    valid under the contract, and a number or a truth value goes back in whatever form
+    the gateway gave it.
     """
     if problem := in_two_spellings(found, addressed):
         return problem
     for field in required():
-        if not has(addressed, field.wire):
-            value = find(found, field.wire)
-            if not isinstance(value, str):
-                message = f"must be a string and is {json_type(value)}; set {field.name}= to go on"
-                return Problem(field.wire, message)
+        if has(addressed, field.wire):
+            continue
+        value, schema = find(found, field.wire), field.schema
+        if value is None:
+            unfit = not schema.nullable
+        else:
+            unfit = not isinstance(value, str) and list(schema.types) == ["string"]
+        if unfit:
+            must = f"must be {wanted(schema)} and is {json_type(value)}"
+            return Problem(field.wire, f"{must}; set {field.name}= to go on")
     return None
 
 

@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from caibo._record import formats
 from caibo._record.contract import field_of
+from caibo._record.schema import Schema, is_of
 
+#: What a record should have where a value of a type is.
+_WORDS = {
+    "array": "an array",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -45,11 +56,50 @@ def decimal(value: object) -> Decimal | None:
 def as_read(wire: str, value: object) -> object:
     """Return the value of a member as `Customer` gives it, as it came where that is unfit."""
     field = field_of(wire)
-    match None if field is None else field.schema.get("type"):
-        case "integer":
-            read: int | Decimal | None = integer(value)
-        case "number":
-            read = decimal(value)
-        case _:
-            read = None
-    return value if read is None else read
+    try:
+        return value if field is None else read(field.schema, value)
+    except ValueError:
+        return value
+
+
+def read(schema: Schema, value: object) -> object:
+    """Return the value of a member as Python has it; null is `None`.
+
+    Raises:
+        ValueError: the schema has none such; it says what should be there.
+    """
+    if value is None:
+        return None
+    if not of_type(schema, value):
+        raise ValueError(wanted(schema))
+    number = _number(schema, value)
+    if number is not None:
+        return number
+    if isinstance(value, str) and list(schema.types) == ["string"]:
+        try:
+            return formats.read(schema.format, value)
+        except ValueError:
+            raise ValueError(formats.WORDS[str(schema.format)]) from None
+    return value
+
+
+def of_type(schema: Schema, value: object) -> bool:
+    """Tell whether a value has the type that a schema wants, a number also as a string."""
+    if value is None:
+        return schema.nullable
+    if not schema.types or _number(schema, value) is not None:
+        return True
+    return any(is_of(value, name) for name in schema.types)
+
+
+def wanted(schema: Schema) -> str:
+    """Say what should be where a value has not the type that a schema wants."""
+    return " or ".join(_WORDS[name] for name in schema.types) or "a value"
+
+
+def _number(schema: Schema, value: object) -> int | Decimal | None:
+    """Return a number, also one that came as a string where nothing but a number should."""
+    types = [name for name in schema.types if not isinstance(value, str) or len(schema.types) == 1]
+    if "integer" in types and (whole := integer(value)) is not None:
+        return whole
+    return decimal(value) if "number" in types else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from caibo._errors import ConfigurationError, InvalidChangesError, Problem
 from caibo._record.checks import check_changes
-from caibo._record.customer import Customer, DraftFields
+from caibo._record.contract import fields
+from caibo._record.customer import Customer
+from caibo._record.customer_fields import DraftFields
 from caibo._record.document import Document
 from caibo._record.json_text import is_array, is_object
-from caibo._record.spelling import merge, text
+from caibo._record.spelling import find, merge, text
+from caibo._record.values import as_read
 from caibo._write.reading import Reading, merged
 from caibo._write.update import Update
 
@@ -43,7 +47,7 @@ class Draft(DraftFields):
         def __getattr__(self, name: str) -> Any:
             if name == "_edit":  # half-built, as a debugger may meet it
                 raise AttributeError(name)
-            return getattr(self._edit.customer(), name)
+            return _shown(getattr(self._edit.customer(), name))
 
         def __setattr__(self, name: str, value: object) -> None:
             self._edit.assign(name, value)
@@ -86,7 +90,8 @@ def _lost(self: object, *_: object, **__: object) -> NoReturn:
     """Refuse to change what would change nothing but a copy."""
     message = (
         "is a copy of what the record says, and what is set inside it would be lost; "
-        'write draft.extra["preferences"] = {"currency": …}, by wire names'
+        "give the draft a new value: draft.FIELD = …, or outside the contract "
+        'draft.extra["preferences"] = {"currency": …}, by wire names'
     )
     raise InvalidChangesError([Problem("draft.document", message)])
 
@@ -142,6 +147,13 @@ def _shown(value: Any) -> Any:
     return _Array(map(_shown, value)) if is_array(value) else value
 
 
+def _over(value: object, before: object) -> object:
+    """Lay an object over one that was assigned before, as both would be merged into the record."""
+    if not is_object(value) or not is_object(before):
+        return value
+    return {**before, **{name: _over(inner, before.get(name)) for name, inner in value.items()}}
+
+
 class Edit:
     """What a draft was made of, and what was assigned to it, by wire name."""
 
@@ -159,11 +171,21 @@ class Edit:
     def assign(self, name: str, value: object) -> None:
         if self.update is not None:
             raise ConfigurationError("this draft was written; edit the customer anew")
+        if isinstance(value, date) and self._is(name, value):
+            return  # its text in the record may have more digits, or no offset
         try:
-            self.assigned.update(check_changes({name: value}, None, validate=self.validate))
+            checked = check_changes({name: value}, None, validate=self.validate)
         except InvalidChangesError as error:
             error.customer_id = self.id
             raise
+        for wire, given in checked.items():
+            self.assigned[wire] = _over(given, self.assigned.get(wire))
+
+    def _is(self, name: str, value: date) -> bool:
+        field, document = fields().get(name), self.customer().document
+        if field is None or not field.writable:
+            return False
+        return as_read(field.wire, find(document, field.wire)) == value
 
     def addressed(self) -> Document:
         """Return what differs; what was assigned as it was before is not addressed.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
+from functools import cache, cached_property
 from typing import Any
 
+from caibo._record import contract as packaged
 from caibo._record.json_text import Members, decode
+from caibo._record.schema import Fault, Schema
 
 PATH = "/customers/{id}"
-_JSON_TYPES = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,16 @@ class Contract:
     properties: Mapping[str, Mapping[str, Any]]
     required: frozenset[str]
     media_types: tuple[str, ...]
+    root: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @cached_property
+    def schemas(self) -> Mapping[str, Schema]:
+        """What is said of each property."""
+        return {name: Schema(said, self.root) for name, said in self.properties.items()}
+
+    @cached_property
+    def _wire_names(self) -> Mapping[str, str]:
+        return {packaged.python_name(name): name for name in self.properties}
 
     def server_owned(self, name: str) -> bool:
         """Tell whether a member is marked `readOnly`, which is an assumption of the overlay."""
@@ -31,8 +39,7 @@ class Contract:
 
     def wire_name(self, name: str) -> str:
         """Return the name on the wire of a field that may be spelt in snake_case."""
-        camel = re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
-        return camel if camel in self.properties else name
+        return name if name in self.properties else self._wire_names.get(name, name)
 
     def refusals(
         self, sent: Members, *, strict: bool, refuses_read_only: bool = False
@@ -54,19 +61,25 @@ class Contract:
                 if refuses_read_only:
                     errors[_pascal(name)] = [f"The {_pascal(name)} field is read-only."]
             else:
-                for key, message in _broken(name, member.value, self.properties[name]):
+                for key, message in self._broken(name, decode(member.value)):
                     errors.setdefault(key, []).append(message)
         return errors
+
+    def _broken(self, name: str, value: Any) -> Iterator[tuple[str, str]]:
+        """Yield the key and the message of each rule that a value breaks."""
+        for fault in self.schemas[name].faults(value, name, whole=True):
+            yield _answered(fault)
 
 
 @cache
 def contract() -> Contract:
     """Read the contract that this package was generated from."""
-    document = json.loads(files("caibo_api").joinpath("openapi.json").read_text("utf-8"))
+    document = packaged.contract()
     content = document["paths"][PATH]["put"]["requestBody"]["content"]
     name = next(iter(content.values()))["schema"]["$ref"].rpartition("/")[2]
     schema = document["components"]["schemas"][name]
-    return Contract(schema["properties"], frozenset(schema["required"]), tuple(content))
+    required = frozenset(schema.get("required", ()))
+    return Contract(schema["properties"], required, tuple(content), document)
 
 
 def fits_int64(number: Decimal | int) -> bool:
@@ -74,29 +87,22 @@ def fits_int64(number: Decimal | int) -> bool:
     return -(2**63) <= number < 2**63 and number == int(number)
 
 
-def _broken(name: str, value: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the key and the message of each rule that the JSON text of a value breaks."""
-    field = _pascal(name)
-    if value == "null":
-        if not schema.get("nullable"):
-            yield field, f"The {field} field is required."
-    elif not _is_of_type(value, schema):
-        yield f"$.{name}", f"The JSON value could not be converted. Path: $.{name}."
-    elif schema.get("type") == "string":
-        text: str = decode(value)
-        longest = schema.get("maxLength", len(text))
-        if len(text) > longest:  # in code points; .NET counts UTF-16 units
-            message = f"The field {field} must be a string with a maximum length of {longest}."
-            yield field, message
-        if schema.get("format") == "email" and not re.fullmatch("[^@]+@[^@]+", text):
-            yield field, f"The {field} field is not a valid e-mail address."
-
-
-def _is_of_type(value: str, schema: Mapping[str, Any]) -> bool:
-    found = _JSON_TYPES.get(value[0], "number")
-    if schema.get("type") == "integer":
-        return found == "number" and fits_int64(decode(value))
-    return bool(found == schema.get("type", found))
+def _answered(fault: Fault) -> tuple[str, str]:
+    """Return the key and the message that ASP.NET has for what a value breaks."""
+    field = _pascal(fault.path)
+    match fault.keyword:
+        case "nullable" | "required":
+            return field, f"The {field} field is required."
+        case "maxLength":  # in code points; .NET counts UTF-16 units
+            message = f"The field {field} must be a string with a maximum length of {fault.limit}."
+            return field, message
+        case "email":
+            return field, f"The {field} field is not a valid e-mail address."
+        case "type" | "format" | "enum" | "oneOf" | "date" | "date-time" | "uuid":
+            where = f"$.{fault.path}"
+            return where, f"The JSON value could not be converted. Path: {where}."
+        case _:
+            return field, f"The field {field} is invalid."
 
 
 def _pascal(name: str) -> str:

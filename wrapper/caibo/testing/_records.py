@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from caibo._record.json_text import Members, split
+from caibo._record.schema import Schema
 
 # Spelt as on the wire.  The phone number and the e-mail domain are reserved for examples.
 SAMPLE: Mapping[str, object] = {
@@ -24,6 +25,63 @@ SAMPLE: Mapping[str, object] = {
     "totalDeposits": Decimal("100.00"),
     "createDate": "2024-03-05T09:30:12.1234567Z",
 }
+
+
+_BY_FORMAT: Mapping[str | None, str] = {
+    "date": "1990-02-03",
+    "date-time": "2024-03-05T09:30:12Z",
+    "email": "ada@example.com",
+    "uri": "https://example.com/ada",
+    "uuid": "123e4567-e89b-12d3-a456-426614174000",
+}
+_DEEPEST = 4
+
+
+def sample(name: str, schema: Schema) -> object:
+    """Return the sample value of a field: ours if its schema takes it, or else one that it takes.
+
+    The values that a schema names go before usual ones.
+    """
+    if name in SAMPLE and not any(schema.faults(SAMPLE[name], whole=True)):
+        return SAMPLE[name]
+    return _made(schema, _DEEPEST)
+
+
+def _made(schema: Schema, depth: int) -> object:
+    tried = (value for value in _tried(schema, depth) if value is not None)
+    return next((value for value in tried if not any(schema.faults(value, whole=True))), None)
+
+
+def _tried(schema: Schema, depth: int) -> Iterator[Any]:
+    said: dict[str, Any] = {}
+    for part in schema.parts:
+        yield from (part[name] for name in ("example", "default", "const") if name in part)
+        yield from (*part.get("examples", ()), *part.get("enum", ()))
+        said = {**part, **said}
+    if depth:
+        yield from (_made(one, depth - 1) for listed in schema.choices for one in listed)
+    for type in schema.types:
+        yield from _usual(schema, said, type, depth)
+
+
+def _usual(schema: Schema, said: Mapping[str, Any], type: str, depth: int) -> Iterator[Any]:
+    match type:
+        case "integer" | "number":
+            limits = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+            near = [1, *(said[name] for name in limits if name in said)]
+            yield from (number + step for number in near for step in (0, 1, -1))
+        case "object":
+            names = said.get("properties" if depth else "required", ())
+            members = {name: schema.member(name) for name in names}
+            yield {name: _made(one, depth - 1) for name, one in members.items() if one}
+        case "array":
+            items, number = schema.items, said.get("minItems", 1 if depth else 0)
+            yield [_made(items, depth - 1) if items else "Example"] * number
+        case "string":
+            text = _BY_FORMAT.get(schema.format, "Example")
+            yield text.ljust(said.get("minLength", 0), "x")[: said.get("maxLength")]
+        case _:
+            yield True
 
 
 class Version(NamedTuple):

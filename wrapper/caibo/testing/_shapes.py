@@ -34,7 +34,8 @@ class Shapes:
         return join({name: self._spelt(name, member) for name, member in members.items()})
 
     def _spelt(self, name: str, member: Member) -> Member:
-        kind = contract().properties.get(name, {}).get("type", "any")
+        known = contract().schemas.get(name)
+        kind = known.types[0] if known is not None and len(known.types) == 1 else "any"
         quoted = {"integer": self.id_as_string, "number": self.decimals_as_strings}.get(kind)
         value = f'"{member.value}"' if quoted and member.value[0] in _NUMERIC else member.value
         spelt = member.name if self.casing is None else encode(_CASINGS[self.casing](name))

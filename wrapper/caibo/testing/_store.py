@@ -9,7 +9,7 @@ from typing import Any
 
 from caibo._record.json_text import Member, decode, encode, join
 from caibo.testing._contract import contract
-from caibo.testing._records import SAMPLE, Record
+from caibo.testing._records import SAMPLE, Record, sample
 from caibo.testing._shapes import Shapes
 
 
@@ -29,7 +29,7 @@ class Store(Shapes):
             fields: in snake_case or as on the wire; names outside the contract
                 are stored as they are.
         """
-        known = {name: value for name, value in SAMPLE.items() if name in contract().properties}
+        known = {name: sample(name, schema) for name, schema in contract().schemas.items()}
         given = {contract().wire_name(name): value for name, value in fields.items()}
         return self.add_document({**known, "id": next(self._ids), **given})
 
