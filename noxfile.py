@@ -145,6 +145,7 @@ def drift(session: nox.Session) -> None:
     session.install(*DEPENDENCIES, *group("generate"), *group("test"), *group("release"))
     session.run("python", "codegen/generate.py", "check")
     if session.python == PYTHONS[0]:  # what they test runs on one Python, the maintainer's
+        session.install(*group("checkers"))
         # The fixtures of the other tests need the facade, this session does not.
         session.run("pytest", *IN_PARALLEL, "--confcutdir=tests/codegen", "tests/codegen")
 

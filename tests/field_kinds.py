@@ -19,7 +19,6 @@ ADDRESS = {
         "since": {"type": "string", "format": "date"},
         "rooms": {"type": "array", "items": {"$ref": "#/components/schemas/Room"}},
     },
-    "$defs": {"Country": {"enum": ["FI", "SE"]}},
 }
 ROOM = {
     "type": "object",
@@ -28,6 +27,7 @@ ROOM = {
 }
 TIER = {"type": "string", "enum": ["gold", "silver"]}
 SCHEMAS: dict[str, Any] = {"Address": ADDRESS, "Room": ROOM, "Tier": TIER}
+NEWER_SCHEMAS = {**SCHEMAS, "Lists": {"$defs": {"Country": {"enum": ["FI", "SE"]}}}}
 AN_ADDRESS = {"$ref": "#/components/schemas/Address"}
 
 
@@ -129,7 +129,7 @@ NEWER: dict[str, Kind] = {
     "nickName": Kind({"type": ["string", "null"]}, "Ada", refused={"nick_name": 7}),
     "discount": Kind({"type": "integer", "exclusiveMaximum": 100}, 99, refused={"discount": 100}),
     "country": Kind(
-        {"$ref": "#/components/schemas/Address/$defs/Country"}, "FI", refused={"country": "NO"}
+        {"$ref": "#/components/schemas/Lists/$defs/Country"}, "FI", refused={"country": "NO"}
     ),
     "pickup": Kind(
         {"anyOf": [AN_ADDRESS, {"type": "null"}]},

@@ -11,7 +11,7 @@ import contracts
 import fields
 import pytest
 from faces import Face, methods
-from field_kinds import AN_ADDRESS, KINDS, NEWER, SCHEMAS, Kind
+from field_kinds import AN_ADDRESS, KINDS, NEWER, NEWER_SCHEMAS, SCHEMAS, Kind
 
 import caibo
 from caibo._record import contract as rules
@@ -36,7 +36,8 @@ def contract(request: pytest.FixtureRequest) -> Iterator[None]:
     version = callspec.params.get("version", "3.0") if callspec else "3.0"
     kinds = KINDS if version == "3.0" else NEWER
     ruled = {wire: {**kind.schema, "readOnly": False} for wire, kind in kinds.items()}
-    with contracts.packaged(contracts.more(ruled, SCHEMAS)):
+    schemas = SCHEMAS if version == "3.0" else NEWER_SCHEMAS
+    with contracts.packaged(contracts.more(ruled, schemas)):
         yield
 
 
