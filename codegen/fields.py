@@ -135,7 +135,7 @@ def adopted(where: str, rule: object) -> str:
     if not rule.get("readOnly"):
         instead = f"is written {python_name(name)}="
     return (
-        f"; it {instead} now, and `extra=` takes it with a DeprecationWarning "
+        f"; it {instead} now, and extra= takes it with a DeprecationWarning "
         f"until {major}.{int(minor) + 2}"
     )
 

@@ -142,8 +142,8 @@ def test_what_was_never_outside_is_refused_at_once(client: Face) -> None:
 @pytest.mark.parametrize(
     ("wire", "said"),
     [
-        ("birthPlace", "it is written birth_place= now, and `extra=` takes it"),
-        ("riskScore", "it is the gateway's now, and `extra=` takes it"),
+        ("birthPlace", "it is written birth_place= now, and extra= takes it"),
+        ("riskScore", "it is the gateway's now, and extra= takes it"),
         ("phone", ""),
     ],
 )

@@ -197,6 +197,7 @@ def test_a_broken_value_can_be_healed(client: Face, fake: FakeCaibo) -> None:
         ({"birth_date": "2026-02-30"}, "text such as 2026-01-31"),
         ({"renews_at": "tomorrow"}, "text such as 2026-01-31T09:30:00Z"),
         ({"nick_name": date(2026, 1, 31)}, "JSON has no form for"),
+        ({"create_date": date(2026, 1, 31)}, "is set by the gateway"),
         ({"shipping": {"since": datetime(2026, 1, 31)}}, r"use \.date\(\)"),  # noqa: DTZ001
     ],
     ids=str,
@@ -204,9 +205,13 @@ def test_a_broken_value_can_be_healed(client: Face, fake: FakeCaibo) -> None:
 def test_a_date_that_is_none_is_told_with_its_remedy(
     client: Face, fake: FakeCaibo, given: dict[str, Any], message: str
 ) -> None:
-    """A field that takes dates says in which form."""
+    """A field that takes dates says in which form, to a draft as well."""
+    id = fake.add_customer()
+
     with pytest.raises(caibo.InvalidChangesError, match=message):
-        client.update(fake.add_customer(), **given)
+        client.update(id, **given)
+    with client.edit(id) as draft, pytest.raises(caibo.InvalidChangesError, match=message):
+        setattr(draft, *next(iter(given.items())))
 
 
 class TestRequired:

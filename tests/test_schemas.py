@@ -237,6 +237,7 @@ def test_what_holds_itself_is_refused() -> None:
         ({"allOf": [{"type": "number"}, {"type": "integer"}]}, 0.5, False),
         ({"allOf": [{"type": "string"}, {"maxLength": 1}]}, "ab", False),
         ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, 1, True),
+        ({"anyOf": [{"maxLength": 1}, {"enum": ["abc"]}]}, "ab", False),
         ({"properties": {"a~/": {"$ref": "#/x~0~1y"}}}, {"a~/": "b"}, False),
         ({"not": {}}, 7, True),
         ({"pattern": "^a$"}, "b", True),

@@ -48,6 +48,8 @@ def sample(name: str, schema: Schema) -> object:
 
 
 def _made(schema: Schema, depth: int) -> object:
+    if depth < -_DEEPEST:  # required in itself, so nothing can have it
+        return None
     tried = (value for value in _tried(schema, depth) if value is not None)
     return next((value for value in tried if not any(schema.faults(value, whole=True))), None)
 
@@ -58,7 +60,7 @@ def _tried(schema: Schema, depth: int) -> Iterator[Any]:
         yield from (part[name] for name in ("example", "default", "const") if name in part)
         yield from (*part.get("examples", ()), *part.get("enum", ()))
         said = {**part, **said}
-    if depth:
+    if depth > 0:
         yield from (_made(one, depth - 1) for listed in schema.choices for one in listed)
     for type in schema.types:
         yield from _usual(schema, said, type, depth)
@@ -71,12 +73,12 @@ def _usual(schema: Schema, said: Mapping[str, Any], type: str, depth: int) -> It
             near = [1, *(said[name] for name in limits if name in said)]
             yield from (number + step for number in near for step in (0, 1, -1))
         case "object":
-            names = said.get("properties" if depth else "required", ())
+            names = said.get("properties" if depth > 0 else "required", ())
             members = {name: schema.member(name) for name in names}
             yield {name: _made(one, depth - 1) for name, one in members.items() if one}
         case "array":
-            items, number = schema.items, said.get("minItems", 1 if depth else 0)
-            yield [_made(items, depth - 1) if items else "Example"] * number
+            items, number = schema.items, said.get("minItems", 1 if depth > 0 else 0)
+            yield [_made(items, depth - 1) if items else "Example" for _ in range(number)]
         case "string":
             text = _BY_FORMAT.get(schema.format, "Example")
             yield text.ljust(said.get("minLength", 0), "x")[: said.get("maxLength")]
