@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-if find_spec("caibo") is None:  # what is needed of it needs nothing else
-    sys.path.append(str(Path(__file__).parents[1] / "wrapper"))
+# What is beside this file, not what else may be installed; it needs nothing but Python.
+sys.path.insert(0, str(Path(__file__).parents[1] / "wrapper"))
 
 from caibo._record.contract import Field, fields_of, python_name
 from caibo._record.schema import Schema
+
+del sys.path[0]
 
 MODULE = Path("wrapper", "caibo", "_record", "customer_fields.py")
 ADOPTED = "x-adopted"

@@ -20,6 +20,8 @@ import pytest
 from field_kinds import KINDS, SCHEMAS
 from projects import ROOT, copy_contract, replace
 
+from caibo._record.contract import python_name
+
 RULING = "$.components.schemas.Client.properties."
 DRAFTED = '''\
 from __future__ import annotations
@@ -110,7 +112,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for target in targets
     ]  # fmt: skip
     entry = {"id": "kinds", "says": "a test", "label": "assumption", "touches": targets}
-    for name, added in [("overlay", rulings), ("assumptions", [entry])]:
+    written: dict[str, list[Any]] = {"overlay": rulings, "assumptions": [entry]}
+    for name, added in written.items():
         indent = "  " * (name == "overlay")
         with (root / "codegen" / f"{name}.yaml").open("a") as file:
             file.writelines(f"{indent}- {json.dumps(one)}\n" for one in added)
@@ -149,7 +152,7 @@ def test_an_edit_by_hand_is_found(project: Path, capsys: pytest.CaptureFixture[s
 
 def test_every_kind_is_updated_and_read(project: Path) -> None:
     """In a Python of its own, by the generated attributes."""
-    names = [fields.python_name(wire) for wire in KINDS]
+    names = [python_name(wire) for wire in KINDS]
 
     done = run(project, "-c", PLAYED, *names)
 
