@@ -78,7 +78,7 @@ class TestEveryWay:
 
     def test_as_one_that_the_gateway_sets(self, client: Face, fake: FakeCaibo) -> None:
         """It may not take it any more, and that is its answer to give."""
-        with pytest.warns(DeprecationWarning, match="the gateway sets it"):
+        with pytest.warns(DeprecationWarning, match="set by the gateway"):
             client.update(fake.add_customer(), extra={"riskScore": 7})
 
         assert fake.requests[-1].json["riskScore"] == 7

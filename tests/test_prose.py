@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import fields
 import pytest
 from assumptions import BEGIN, END
 
@@ -27,7 +28,10 @@ PAGES = [
 HISTORY = {"CHANGELOG.md", "decisions.md"}
 # What is said there is about rulings, or about what we assume as such.
 PROCESS = {"CONTRIBUTING.md", "maintaining.md", "upgrading.md", "doctor.md", "_doctor.py"}
-MADE = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+MARKS = [(BEGIN, END), (fields.BEGIN, fields.END)]
+MADE = re.compile(
+    "|".join(f"{re.escape(begin)}.*?{re.escape(end)}" for begin, end in MARKS), re.DOTALL
+)
 PATH = "/customers/{id}"
 Contract = dict[str, Any]
 Labels = dict[str, str]

@@ -33,6 +33,7 @@ _ON_THE_PAGE_ONLY = frozenset(
     ]
 )  # fmt: skip
 _ID_FIRST = "comes first and without a name: update(12345, phone=None)"
+_OWNED = "is set by the gateway (an assumption of ours)"
 _NOT_NULL = "is required and cannot be cleared; leave it out to keep it"
 _NO_NULL = "cannot be cleared, as the contract takes no null; leave it out to keep it"
 
@@ -176,7 +177,7 @@ def check_expectations(expect: Mapping[str, object] | None) -> Document:
 def _refused_name(name: str, field: Field | None) -> Problem:
     field = field or field_of(name)
     if field is not None and not field.writable:
-        message = "is set by the gateway (an assumption of ours) and cannot be changed"
+        message = f"{_OWNED} and cannot be changed"
         comes_first = f"; which customer is meant {_ID_FIRST}" if field.name == "id" else ""
         return Problem(name, message + comes_first)
     if field is not None:
@@ -285,9 +286,9 @@ def _still_outside(field: Field, shown: str) -> bool:
     """Tell whether a field is taken where it was until the contract had it, and warn if so."""
     if field.in_extra_until is None:
         return False
-    instead = f"write {field.name}=" if field.writable else "the gateway sets it (our assumption)"
+    now = f"is in the contract now: write {field.name}=" if field.writable else _OWNED
     warnings.warn(
-        f"{shown} is in the contract now: {instead}; caibo {field.in_extra_until} refuses this",
+        f"{shown} {now}; caibo {field.in_extra_until} refuses this",
         DeprecationWarning,
         stacklevel=_callers(),
     )
