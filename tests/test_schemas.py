@@ -207,6 +207,19 @@ def test_a_moment_that_cannot_be_written_is_refused(value: datetime) -> None:
         Schema({"format": "date-time"}, {}).written(value)
 
 
+def test_a_date_is_written_wherever_one_of_the_forms_has_it() -> None:
+    """Also where two of them lead to the same."""
+    day = {"oneOf": [{"type": "string", "format": "date"}, {"type": "integer"}]}
+    either = {"type": "array", "items": {"$ref": "#/day"}}
+    root = {"day": day, "list": {"oneOf": [either, {"$ref": "#/day"}, {"allOf": [day]}]}}
+    schema = Schema(root["list"], root)
+
+    written = schema.written([date(2026, 1, 31), 7])
+
+    assert (written, schema.written(date(2026, 1, 31))) == (["2026-01-31", 7], "2026-01-31")
+    assert list(schema.faults(written)) == []
+
+
 def test_what_holds_itself_is_refused() -> None:
     """Also where its schema does so."""
     root: dict[str, Any] = {"properties": {"a": {"$ref": "#"}}}
