@@ -104,7 +104,7 @@ def packaged(entries: Sequence[Entry]) -> str:
 
 
 def table(entries: Sequence[Entry]) -> str:
-    """Give the README's table."""
+    """Give the table of docs/assumptions.md."""
     rows = [(entry["says"].replace("|", "\\|"), entry["label"]) for entry in entries]
     lines = [f"| {says} | {label} |" for says, label in [("what we rely on", "label"), *rows]]
     return "\n".join([lines[0], "|---|---|", *lines[1:]])

@@ -1,7 +1,7 @@
 """Generate `generated/caibo_api` from the vendor's contract, our overlay and our assumptions.
 
     nox -s generate             replace the package, the facade's module of the customer's
-                                fields, and two tables of the README
+                                fields, and two tables of the docs
     nox -s generate -- check    only say whether they are what would be generated
 
 The package is made in a temporary folder and swapped in at the end, so a run
@@ -40,7 +40,8 @@ from oas_patch.overlay import apply_overlay  # type: ignore[import-untyped]
 from openapi_python_client.config import ClassOverride, ConfigFile
 
 PACKAGE = Path("generated", "caibo_api")
-README = "README.md"
+#: Where the tables of what is assumed, and of the fields, stand.
+PAGE, FIELDS_PAGE = "docs/assumptions.md", "README.md"
 ACTIONS = [
     {"target", "description", "x-label", "update"},
     {"target", "description", "x-label", "update", "x-replaces"},
@@ -169,14 +170,20 @@ def written_beside(root: Path, contract: Mapping[str, Any]) -> dict[Path, bytes]
         source = fields.module(contract, labels)
     except ValueError as error:
         raise GenerationError(str(error)) from error
-    try:
-        page = assumptions.renewed((root / README).read_bytes().decode(), assumed(root))
-        page = documents.renewed(page, fields.BEGIN, fields.table(contract, labels), fields.END)
-    except OSError as error:
-        raise GenerationError(f"{root / README}: {error.strerror}") from error
-    except ValueError as error:
-        raise GenerationError(f"{README} {error}") from error
-    return {fields.MODULE: _formatted(BANNER + source).encode(), Path(README): page.encode()}
+    made = {fields.MODULE: _formatted(BANNER + source).encode()}
+    for name, renew in {
+        PAGE: lambda text: assumptions.renewed(text, assumed(root)),
+        FIELDS_PAGE: lambda text: documents.renewed(
+            text, fields.BEGIN, fields.table(contract, labels), fields.END
+        ),
+    }.items():
+        try:
+            made[Path(name)] = renew((root / name).read_bytes().decode()).encode()
+        except OSError as error:
+            raise GenerationError(f"{root / name}: {error.strerror}") from error
+        except ValueError as error:
+            raise GenerationError(f"{name} {error}") from error
+    return made
 
 
 def _formatted(source: str) -> str:

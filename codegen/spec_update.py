@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import fields
+import generate
 from api_diff import (
     PACKAGE,
     ROOT,
@@ -43,7 +44,8 @@ from release import BREAKING, FRAGMENTS, run
 CONTRACT = "openapi.yaml"
 FETCH = "codegen/fetch_spec.py"
 DECISION = 4  # the exit status of generate.py
-MADE_IN = (fields.MODULE.as_posix(), "README.md")  # what `nox -s generate` makes of files of ours
+#: What `nox -s generate` makes of files of ours.
+MADE_IN = (fields.MODULE.as_posix(), generate.PAGE, generate.FIELDS_PAGE)
 TOUCHED = (CONTRACT, "generated", *MADE_IN, PACKAGE.as_posix(), FRAGMENTS)
 STAMP = re.compile(r'^contract_version = ".*"$', re.MULTILINE)
 MADE = (

@@ -43,8 +43,9 @@ def copy(root: Path) -> None:
 
 def copy_contract(root: Path) -> None:
     """Copy what the generation reads, and what it made."""
-    for name in ("openapi.yaml", "README.md"):
-        shutil.copy(ROOT / name, root)
+    (root / "docs").mkdir()
+    for name in ("openapi.yaml", "README.md", "docs/assumptions.md"):
+        shutil.copy(ROOT / name, root / name)
     for folder in ("codegen", "generated/caibo_api"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "wrapper/caibo/_record").mkdir(parents=True)

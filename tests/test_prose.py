@@ -1,6 +1,6 @@
 """What our prose calls undocumented is undocumented: when a label goes, the sentence is found.
 
-The table in the README is generated from the assumptions; sentences elsewhere are not, so
+The table of docs/assumptions.md is generated from the assumptions; sentences elsewhere are not, so
 each kind of them has a pattern here, beside what makes it true.
 """
 

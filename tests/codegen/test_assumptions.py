@@ -45,9 +45,9 @@ def test_the_packaged_file_is_the_source() -> None:
     assert set(assumptions.LABELS) == {one["label"] for one in packaged}
 
 
-def test_the_readme_shows_each_of_them_with_its_label() -> None:
+def test_the_page_shows_each_of_them_with_its_label() -> None:
     """In one table, in their order."""
-    page = (ROOT / "README.md").read_text("utf-8")
+    page = (ROOT / generate.PAGE).read_text("utf-8")
 
     table = page.partition(assumptions.BEGIN)[2].partition(assumptions.END)[0]
 
@@ -60,19 +60,19 @@ def test_check_finds_a_row_that_was_edited_by_hand(
     project: Path, edit: Edit, capsys: Captured
 ) -> None:
     """The table is part of what is generated; the next run mends it."""
-    before = (project / "README.md").read_bytes()
-    edit("README.md", "answers with the whole record |", "answers with a part of it |")
+    before = (project / generate.PAGE).read_bytes()
+    edit(generate.PAGE, "answers with the whole record |", "answers with a part of it |")
 
     assert generate.main(["check", "--root", str(project)]) == 1
-    assert "README.md differs in what is made" in capsys.readouterr().out
+    assert f"{generate.PAGE} differs in what is made" in capsys.readouterr().out
     assert generate.main(["write", "--root", str(project)]) == 0
 
-    assert (project / "README.md").read_bytes() == before
+    assert (project / generate.PAGE).read_bytes() == before
 
 
 def test_what_stands_around_the_table_is_left_alone(project: Path, edit: Edit) -> None:
     """The rest of the page is written by people."""
-    edit("README.md", "# caibo\n", "# caibo, in other words\n")
+    edit(generate.PAGE, "# What is assumed", "# What we assume")
 
     assert generate.main(["check", "--root", str(project)]) == 0
 
@@ -83,12 +83,12 @@ def test_a_page_without_both_marks_is_refused(
     project: Path, edit: Edit, mark: str, times: int, capsys: Captured
 ) -> None:
     """Rather than that the table goes to a wrong place; the package is not replaced either."""
-    edit("README.md", f"{mark}\n", f"{mark}\n" * times)
+    edit(generate.PAGE, f"{mark}\n", f"{mark}\n" * times)
     (project / generate.PACKAGE / "by-hand.py").touch()
 
     assert generate.main(["write", "--root", str(project)]) == 1
 
-    assert "README.md needs each of these lines once" in capsys.readouterr().err
+    assert f"{generate.PAGE} needs each of these lines once" in capsys.readouterr().err
     assert (project / generate.PACKAGE / "by-hand.py").exists()
 
 
@@ -122,7 +122,7 @@ def test_an_entry_on_an_action_that_is_gone_stops(
 
 
 def test_a_label_other_than_the_actions_stops(project: Path, edit: Edit, capsys: Captured) -> None:
-    """The README must not call a contradiction what the overlay calls an assumption."""
+    """The page must not call a contradiction what the overlay calls an assumption."""
     edit(SOURCE, 'whole record"\n  label: assumption', 'whole record"\n  label: contradiction')
 
     said = refused(project, capsys)

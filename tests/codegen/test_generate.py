@@ -495,7 +495,7 @@ def test_a_status_may_come_unquoted(project: Path, edit: Edit) -> None:
         "codegen/overlay.yaml",
         "codegen/config.yaml",
         "codegen/assumptions.yaml",
-        "README.md",
+        "docs/assumptions.md",
     ],
 )
 @pytest.mark.parametrize("mode", ["write", "check"])
