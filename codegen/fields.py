@@ -116,7 +116,7 @@ def module(contract: Contract, labels: Labels) -> str:
 
 
 def table(contract: Contract, labels: Labels) -> str:
-    """Give the README's table."""
+    """Give the table of the docs."""
     rows = [
         (f"`{field.name}`", f"`{field.wire}`", _values(field), _setter(field, labels))
         for field in sorted(_fields(contract), key=lambda field: not field.writable)

@@ -41,7 +41,7 @@ from openapi_python_client.config import ClassOverride, ConfigFile
 
 PACKAGE = Path("generated", "caibo_api")
 #: Where the tables of what is assumed, and of the fields, stand.
-PAGE, FIELDS_PAGE = "docs/assumptions.md", "README.md"
+PAGE, FIELDS_PAGE = "docs/assumptions.md", "docs/verbs.md"
 ACTIONS = [
     {"target", "description", "x-label", "update"},
     {"target", "description", "x-label", "update", "x-replaces"},

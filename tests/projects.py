@@ -44,7 +44,7 @@ def copy(root: Path) -> None:
 def copy_contract(root: Path) -> None:
     """Copy what the generation reads, and what it made."""
     (root / "docs").mkdir()
-    for name in ("openapi.yaml", "README.md", "docs/assumptions.md"):
+    for name in ("openapi.yaml", "docs/assumptions.md", "docs/verbs.md"):
         shutil.copy(ROOT / name, root / name)
     for folder in ("codegen", "generated/caibo_api"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))

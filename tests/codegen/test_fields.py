@@ -165,7 +165,7 @@ def test_every_kind_is_updated_and_read(project: Path) -> None:
 
 def test_the_page_has_a_row_for_each(project: Path) -> None:
     """With what it takes, in words."""
-    page = (project / "README.md").read_text()
+    page = (project / generate.FIELDS_PAGE).read_text()
 
     for row in [
         "| `is_business` | `isBusiness` | true or false, required | callers |",

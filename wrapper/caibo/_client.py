@@ -235,7 +235,7 @@ class _Client:
 
     @property
     def mode(self) -> Mode:
-        """Which data the credential changes: "test" or "live" from an API key, else "unknown".
+        """Tell which data the credential changes, "test" or "live" from an API key, else "unknown".
 
         A callable that gives the key is asked for it; an async one says it only once
         it was asked by a call.
