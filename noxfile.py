@@ -23,6 +23,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 COMMAND = PROJECT["project"]["optional-dependencies"]["cli"]
 DIST = Path("dist")
+SITE = Path("site")
 SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 CONGRUENCE = "tests/independent/test_congruence.py"
@@ -37,6 +38,7 @@ BUILD_REQUIREMENTS = ".github/build-requirements.txt"
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
 REDOCLY = "@redocly/cli@2.77.0"
+BROWSERS = ("chromium", "google-chrome")
 
 # pyenv puts a shim for every version on PATH, of which only the chosen ones run;
 # behind the shims we offer what they stand for.
@@ -73,6 +75,17 @@ def npm_install(session: nox.Session, package: str) -> Path | None:
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save")
     session.run(npm, "install", "--prefix", home, *quiet, package, external=True)
     return Path(home, "node_modules", ".bin")
+
+
+def apt_install(session: nox.Session, package: str) -> None:
+    """Install a package of Debian's, where there is apt-get and the right to."""
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return
+    # RUNLEVEL keeps a package from starting a server of its own.
+    environment = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+        apt = ("apt-get", "--quiet", *command)
+        session.run(*apt, env=environment, external=True, success_codes=[0, 100])
 
 
 def redocly(session: nox.Session) -> dict[str, str]:
@@ -301,6 +314,35 @@ def rehearsal(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False, requires=["build"])
+def docs(session: nox.Session) -> None:
+    """Build the site into `site/`, where a warning is an error, and follow its links.
+
+    `-- linkcheck` follows those that lead out, too, which takes a network.
+    """
+    install_wheel(session, *group("docs"), *group("test"), *group("cookbook"))
+    shutil.rmtree(SITE, ignore_errors=True)
+    sphinx = ("sphinx-build", "--fresh-env", "--fail-on-warning", "--keep-going", "--quiet")
+    session.run(*sphinx, "--builder", "html", "docs", str(SITE))
+    shutil.rmtree(SITE / ".doctrees")
+    session.run("pytest", "tests/test_cookbook.py", "tests/independent/test_site.py")
+    for builder in session.posargs:
+        session.run(*sphinx, "--builder", builder, "docs", session.create_tmp())
+
+
+@nox.session(default=False, requires=["docs"])
+def site(session: nox.Session) -> None:
+    """Open every page of the site in Chromium: links, search, light and dark, no JavaScript."""
+    session.install(*group("browser"))
+    if not any(map(shutil.which, BROWSERS)):
+        apt_install(session, "chromium")
+    if not any(map(shutil.which, BROWSERS)):
+        # 1 where it cannot be fetched: the tests say then that they are skipped.
+        session.run("playwright", "install", "chromium", success_codes=[0, 1])
+    tests = ("--confcutdir=tests/independent", "tests/independent/test_browser.py")
+    session.run("pytest", *tests, *session.posargs)
+
+
 @nox.session(default=False)
 def workflows(session: nox.Session) -> None:
     """Check what GitHub runs: its form, and with zizmor what an attacker could make of it."""
@@ -366,16 +408,8 @@ def connexion(session: nox.Session) -> None:
 @nox.session(default=False, requires=["build"])
 def redis(session: nox.Session) -> None:
     """Let processes, and Celery's workers, update customers under a lock in a Redis server."""
-    if shutil.which("redis-server") is None and shutil.which("apt-get") and os.geteuid() == 0:
-        # RUNLEVEL keeps the package from starting a server of its own.
-        for command in (["update"], ["install", "--yes", "--no-install-recommends"]):
-            package = ["redis-server"] * (command[0] == "install")
-            session.run(
-                *("apt-get", "--quiet", *command, *package),
-                env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-                external=True,
-                success_codes=[0, 100],
-            )
+    if shutil.which("redis-server") is None:
+        apt_install(session, "redis-server")
     if shutil.which("redis-server") is None:
         session.skip("redis-server is not on this machine, and only root can install it")
     install_wheel(session, *group("test"), *group("redis"), *group("celery"))

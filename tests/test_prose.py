@@ -127,7 +127,11 @@ OTHERS = (
     r"|vendor documents no form of theirs|--help for the assumptions"
     r"|Of each \[assumption\]|\| an assumption \|"
 )
-SAYS_SO = r"assumptions?\b(?!\.(json|yaml))|documents (no|none)\b|not documented|does not document"
+# A name of a file, or of the page that has them all, says nothing.
+SAYS_SO = (
+    r"(?<!<)assumptions?\b(?!\.(json|yaml|md)|\]\()"
+    r"|documents (no|none)\b|not documented|does not document"
+)
 
 
 def stale(name: str, labels: Labels, contract: Contract) -> list[str]:
