@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
 import caibo
-from caibo import bulk, testing
+from caibo import bulk, doctor, testing
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
@@ -30,7 +30,7 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:.*", r"(collections|contextlib|datetime|decimal|httpx|os|typing)\..*"),
     # Aliases, of which the reference shows the name alone.
-    ("py:class", r"APIClient|Mode|.*\.Details"),
+    ("py:class", r"APIClient|Mode|.*\.(Conclusion|Details)"),
     # Values of a `Literal`, and the first half of `dict[str, ...]`.
     ("py:class", r"'.*'|\d+|dict\[str"),
 ]
@@ -55,11 +55,7 @@ html_show_sphinx = False
 html_last_updated_fmt = None
 smartquotes_action = "D"  # dashes, and no quotation marks
 
-PUBLIC = {
-    name: f"{module.__name__}.{name}"
-    for module in (testing, bulk, caibo)
-    for name in module.__all__
-}
+PUBLIC = [f"{m.__name__}.{name}" for m in (bulk, doctor, testing, caibo) for name in m.__all__]
 # Files of the repository that are pages of the site.
 PAGES = {
     "README.md": "index.md",
@@ -94,12 +90,20 @@ def included(_: Sphinx, path: Any, __: str, source: list[str]) -> None:
 
 
 def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: Any) -> Any:
-    """Find a public name that is referred to by the module in which it is defined."""
-    name = node["reftarget"].rpartition(".")[2]
-    if node.get("refdomain") != "py" or name not in PUBLIC:
+    """Find a public name by the module in which it is defined, and a page by its file."""
+    target = node["reftarget"]
+    if target.startswith("docs/"):
+        node["reftarget"] = f"/{target.removeprefix('docs/').removesuffix('.md')}"
+        standard = env.domains.standard_domain
+        return standard.resolve_xref(env, node["refdoc"], app.builder, "doc", "", node, shown)
+    name = target.rpartition(".")[2]
+    known = [public for public in PUBLIC if public.endswith(f".{name}")]
+    if node.get("refdomain") != "py" or not known:
         return None
+    module = target.removesuffix(f".{name}")
+    nearest = next((one for one in known if module.startswith(one.rpartition(".")[0])), known[0])
     python = env.domains.python_domain
-    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", PUBLIC[name], node, shown)
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", nearest, node, shown)
 
 
 def signature(

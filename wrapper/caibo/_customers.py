@@ -58,7 +58,7 @@ class Customers:
             MalformedResponseError: the answer is not this customer's record, or a
                 cache's copy of it.
             CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
+                `docs/errors.md`.
 
         Example:
             >>> customer = client.customers.get(12345)
@@ -128,7 +128,7 @@ class Customers:
             UnknownOutcomeError: the answer to the write was lost, and reading back
                 does not tell.
             CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
+                `docs/errors.md`.
 
         Example:
             >>> update = client.customers.update(12345, email="new@example.com", phone=None)
@@ -167,7 +167,7 @@ class Customers:
             ConflictError: the record does not say what `expect` asks for.
             MalformedResponseError: the record read cannot be written back.
             CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
+                `docs/errors.md`.
 
         Example:
             >>> plan = client.customers.plan(12345, phone=None)
@@ -266,7 +266,7 @@ class Customers:
             UnknownOutcomeError: the answer to the write was lost, and the record
                 read back is not what was sent.
             CaiboError: everything else that can go wrong, see the tree in
-                `caibo._errors`.
+                `docs/errors.md`.
 
         Example:
             >>> document = {"name": "Jo Li", "email": "jo@example.com"}
