@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -171,12 +171,13 @@ def written_beside(root: Path, contract: Mapping[str, Any]) -> dict[Path, bytes]
     except ValueError as error:
         raise GenerationError(str(error)) from error
     made = {fields.MODULE: _formatted(BANNER + source).encode()}
-    for name, renew in {
+    tables: dict[str, Callable[[str], str]] = {
         PAGE: lambda text: assumptions.renewed(text, assumed(root)),
         FIELDS_PAGE: lambda text: documents.renewed(
             text, fields.BEGIN, fields.table(contract, labels), fields.END
         ),
-    }.items():
+    }
+    for name, renew in tables.items():
         try:
             made[Path(name)] = renew((root / name).read_bytes().decode()).encode()
         except OSError as error:

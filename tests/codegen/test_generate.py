@@ -190,7 +190,10 @@ def test_a_field_with_a_ruling_reaches_the_model(project: Path, edit: Edit) -> N
 
     assert b"vat_number" in made(project)["models/customer.py"]
     assert "    vat_number: str\n" in (project / fields.MODULE).read_text()
-    assert "| `vat_number` | `vatNumber` | text | callers |" in (project / generate.FIELDS_PAGE).read_text()
+    assert (
+        "| `vat_number` | `vatNumber` | text | callers |"
+        in (project / generate.FIELDS_PAGE).read_text()
+    )
 
 
 def test_an_action_that_selects_nothing_is_an_error(
