@@ -71,6 +71,15 @@ class Connection:
     def expired(self) -> bool:
         return clock.now() - self.idle_since > KEEP_ALIVE
 
+    def in_step(self) -> bool:
+        """Tell whether its next answer will be that to its next request.
+
+        httpcore looks for more than an answer on the socket, and may have read it with the
+        answer; a gateway's mistake, or response splitting (RFC 9112, section 6.3).
+        """
+        unread, _ = self.http._connection._h11_state.trailing_data
+        return not unread and bool(self.http.is_available())
+
     def usable(self) -> bool:
         """Tell whether it waits for a request, and its other end as well."""
         return not self.expired() and self.http.is_available() and not self.http.has_expired()
@@ -89,7 +98,7 @@ class Lease:
 
     def end(self, *, whole: bool) -> None:
         """Give the connection back if its answer came whole, and close it otherwise."""
-        if whole and self.connection.http.is_available():
+        if whole and self.connection.in_step():
             self._stack.keep(self.connection)
         else:
             self.connection.network.close()

@@ -169,7 +169,11 @@ class Network:
                 return self._tls[-1].object if self._tls else None
             case "is_readable":
                 # Nothing may come on an idle connection: it has ended, or is out of step.
-                return self._socket is None or _readable(self._socket)
+                return (
+                    self._socket is None
+                    or any(layer.unread() for layer in self._tls)
+                    or _readable(self._socket)
+                )
             case "socket":
                 return self._socket
             case "server_addr" | "client_addr" if self._socket is not None:
@@ -190,6 +194,10 @@ class _TLS:
     def __init__(self, context: ssl.SSLContext, hostname: str | None) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+
+    def unread(self) -> bool:
+        """Tell whether more has come than was asked for."""
+        return bool(self.object.pending() or self._incoming.pending)
 
     def do(
         self,
