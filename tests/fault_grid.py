@@ -50,7 +50,7 @@ FAULTS: Mapping[str, Fault] = {
     "lost before-reply, not applied": lost("before-reply", applied=False),
     "lost mid-reply, not applied": lost("mid-reply", applied=False),
     **{f"{status}": failed(status) for status in (500, 502, 503, 504, 520)},
-    **{f"{status}, applied": failed(status, applied=True) for status in (500, 502, 503, 504)},
+    **{f"{status}, applied": failed(status, applied=True) for status in (500, 502, 503, 504, 999)},
     "429": failed(429),
     "503 with Retry-After": failed(503, Retry_After="0"),
     **{f"garbled {how}": garbled(how) for how in ("gzip", "truncated", "wrong-length")},

@@ -18,7 +18,7 @@
         ├── PermissionDeniedError   403        ask for the right
         ├── NotFoundError           404        check the id and `base_url`
         ├── RateLimitedError        429        slow down, see `retry_after`
-        └── ServerError             5xx        try later, quote `request_id`
+        └── ServerError             5xx, none  try later, quote `request_id`
 
 Messages, representations and pickles hold no secret and no customer data.  Values
 that a program needs to decide with (`ConflictError.conflicts`) are attributes
@@ -258,4 +258,4 @@ class RateLimitedError(APIError):
 
 
 class ServerError(APIError):
-    """5xx: the gateway failed."""
+    """5xx, or what is no status (RFC 9110, section 15): the gateway failed."""

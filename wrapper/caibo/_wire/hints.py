@@ -86,7 +86,7 @@ def hint(
         return _NO_PATCH
     if status in (404, 405) and writes:
         return "Check the customer id and `base_url`; nothing was changed."
-    if status >= 500 and writes and status < 600:
+    if writes and not 300 <= status < 500:
         return _READ_FIRST
     return _HINTS.get(status) or _by_class(status)
 

@@ -134,7 +134,8 @@ def error_from_response(request: httpx.Request, response: Answer) -> APIError:
         name = redact.name(path)
         field_errors[name] = (*field_errors.get(name, ()), redact.value(text))
     wait = retry_after(response)
-    cls = _CLASSES.get(status, ServerError if 500 <= status < 600 else APIError)
+    # One that is no status means as little as 5xx: RFC 9110, section 15.
+    cls = _CLASSES.get(status, APIError if 300 <= status < 500 else ServerError)
     return cls(
         status=status,
         request=line(request),
