@@ -44,6 +44,15 @@ class TestReasons:
         assert [text for text in CANARIES if text in everything] == []
         assert [text for text in refusal.not_said if text in told] == []
 
+    @pytest.mark.parametrize("name", [name for name in REFUSALS if name.startswith("the record")])
+    def test_a_record_is_not_shown(self, connect: Connect, name: str) -> None:
+        """Nobody has read it, so its values could not be masked; pickles do not have it either."""
+        error = refused(connect, REFUSALS[name].answer())
+
+        everything = f"{error} {error.problem} {error.body_text} {pickle.dumps(error)!r}"
+        assert [text for text in REFUSALS[name].not_said if text in everything] == []
+        assert "‹record›" in error.body_text
+
     @both_ways
     def test_it_is_short_and_for_any_screen(self, connect: Connect, refusal: Refusal) -> None:
         """One line of reason, an attribute with the rest, and both survive a pickle."""

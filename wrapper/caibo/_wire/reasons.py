@@ -35,6 +35,8 @@ _POINTERS = (
     "pointer", "instancepath", "datapath", "loc", "propertypath", "propertyname", "property",
     "field", "fieldname", "param", "parameter", "attribute", "path", "source", "key", "name",
 )  # fmt: skip
+#: Members that may hold a record, and what stands for one that is left out.
+_RECORDS, _A_RECORD = ("data", "response"), "‹record›"
 _TRACES = ("traceid", "requestid", "correlationid")
 #: What a path may start with before it comes to the record.
 _ABOVE = re.compile(
@@ -165,9 +167,9 @@ def _float(digits: str) -> float | str:
 
 
 def _of_json(value: Any) -> Said:
-    said = Said(whole=value)
+    said = Said(whole=_without_records(value))
     if is_object(value):
-        said.problem = dict(value)
+        said.problem = dict(said.whole) if is_object(said.whole) else {}
         said.trace = _trace(value) or _trace(value.get("error"))
     _take(value, said, top=True)
     return said
@@ -192,14 +194,14 @@ def _take(value: Any, said: Said, path: str = "", *, top: bool = False) -> None:
 
 def _take_object(value: Mapping[str, Any], said: Said, path: str, *, top: bool) -> None:
     named = {_bare(name): name for name in value}
-    if _is_record(value) and isinstance(value.get(named.get("name", "")), str):
+    if _is_whole_record(value):
         return  # whatever its title and description say
     # At the top a path is that of the request.
     here = path or ("" if top else _pointed_at(value, named))
     before = said.count
     for name in _SENTENCES:
         part = value.get(named.get(name, ""))
-        if name in ("data", "response") and is_object(part) and _is_record(part):
+        if name in _RECORDS and is_object(part) and _is_record(part):
             continue
         if name == "constraints" and is_object(part):  # by the names of the rules
             part = [*part.values()]
@@ -224,6 +226,28 @@ def _is_record(value: Mapping[str, Any]) -> bool:
         for name, part in value.items()
         if server_owned(name) or _bare(name) == "email"
     )
+
+
+def _is_whole_record(value: Mapping[str, Any]) -> bool:
+    return _is_record(value) and any(
+        _bare(name) == "name" and isinstance(part, str) for name, part in value.items()
+    )
+
+
+def _without_records(value: Any) -> Any:
+    """Leave out the records of customers: masking knows only what was sent and read."""
+    if is_array(value):
+        return [_without_records(item) for item in value]
+    if not is_object(value):
+        return value
+    if _is_whole_record(value):
+        return _A_RECORD
+    return {
+        name: _A_RECORD
+        if _bare(name) in _RECORDS and is_object(part) and _is_record(part)
+        else _without_records(part)
+        for name, part in value.items()
+    }
 
 
 def _pointed_at(value: Mapping[str, Any], named: Mapping[str, str]) -> str:
