@@ -424,3 +424,14 @@ def preforking(session: nox.Session) -> None:
         session.skip("nothing forks on this machine")
     install_wheel(session, *group("test"), *group("preforking"))
     session.run("pytest", "tests/independent/test_preforking.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def faults(session: nox.Session) -> None:
+    """Play every fault of the wire before the client and write docs/record.md; `-- --quick`: some.
+
+    All of them take a quarter of an hour.
+    """
+    install_wheel(session, *group("test"), *group("record"))
+    arguments = session.posargs or ("--write", "docs")
+    session.run("python", "-W", "ignore", "-m", "record", *arguments, env={"PYTHONPATH": "tests"})
