@@ -351,14 +351,14 @@ class TestBudget:
 
     def test_successes_fill_it_again(self, connect: Connect) -> None:
         """Ten of them for one retry."""
-        script = Script(*[answer(500)] * 20, answer(200, RECORD))
+        read = answer(200, RECORD)
+        script = Script(*[answer(500)] * 20, *[read] * 10, answer(500), read)
         client = connect(max_retries=1, **script.options)
         for _ in range(10):
             with pytest.raises(caibo.ServerError):
                 client.get(ID)
         for _ in range(10):
             client.get(ID)
-        script.answers[len(script.requests) :] = [answer(500), answer(200, RECORD)]
 
         customer = client.get(ID)
 

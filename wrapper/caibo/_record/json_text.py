@@ -97,7 +97,7 @@ def encode_name(name: object) -> str:
 
 
 def _encode(value: object, level: int) -> str:
-    if level > _DEEPEST:
+    if level > _DEEPEST + 1:  # what is no object or array is no level; the rest sees `_too_deep`
         raise ValueError("is nested too deeply, or holds itself")
     if isinstance(value, str):
         return _text(value)

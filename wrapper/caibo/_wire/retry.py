@@ -18,6 +18,7 @@ from caibo._errors import (
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 LONGEST_RETRY_AFTER = 30.0
+_FULL = 200  # tenths of a token: ten floats of 0.1 are less than 1
 SUSPENDED = "Retries are suspended: too many of this client's requests have failed lately."
 
 #: What can come of a request, and counts how often it was sent.
@@ -33,15 +34,15 @@ class Budget:
     does not matter here.
     """
 
-    def __init__(self, full: float = 20.0) -> None:
-        self.full = self.tokens = full
+    def __init__(self) -> None:
+        self._tenths = _FULL
 
     def earn(self) -> None:
-        self.tokens = min(self.full, self.tokens + 0.1)
+        self._tenths = min(_FULL, self._tenths + 1)
 
     def spend(self) -> bool:
-        self.tokens = max(0.0, self.tokens - 1.0)
-        return self.tokens >= self.full / 2
+        self._tenths = max(0, self._tenths - 10)
+        return self._tenths >= _FULL / 2
 
 
 def pause_before(number: int, asked: float | None) -> float | None:
