@@ -435,3 +435,37 @@ def faults(session: nox.Session) -> None:
     install_wheel(session, *group("test"), *group("record"))
     arguments = session.posargs or ("--write", "docs")
     session.run("python", "-W", "ignore", "-m", "record", *arguments, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False, requires=["build"])
+def fuzz(session: nox.Session) -> None:
+    """Give the client arbitrary answers and values; `-- EXAMPLES` of each kind, by default 300."""
+    install_wheel(session, *group("test"))
+    examples, *arguments = session.posargs or ("300",)
+    session.run("pytest", "tests/record/fuzz.py", *arguments, env={"FUZZ_EXAMPLES": examples})
+
+
+@nox.session(default=False, requires=["build"])
+def soak(session: nox.Session) -> None:
+    """Use clients for `-- MINUTES`, by default 10, with faults and cancellations; see what grows."""
+    install_wheel(session, *group("test"))
+    arguments = ("-W", "ignore", "-m", "record.soak", *session.posargs)
+    session.run("python", *arguments, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False, requires=["build"])
+def proxies(session: nox.Session) -> None:
+    """Send updates through nginx, squid and tinyproxy; those that are not installed are skipped."""
+    programs = ("nginx-light", "squid", "tinyproxy-bin")
+    apt_get = shutil.which("apt-get")
+    if apt_get and os.geteuid() == 0:
+        # RUNLEVEL keeps the packages from starting servers of their own.
+        for command in (("update",), ("install", "--yes", "--no-install-recommends", *programs)):
+            session.run(
+                *(apt_get, "--quiet", *command),
+                env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
+                external=True,
+                success_codes=[0, 100],
+            )
+    install_wheel(session, *group("test"))
+    session.run("pytest", "tests/independent/test_real_proxies.py", *session.posargs)

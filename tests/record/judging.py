@@ -42,6 +42,14 @@ class Play:
         return {k: v for k, v in asdict(self).items() if k not in ("caller", "tls")}
 
 
+def hurried(found: list[str]) -> bool:
+    """Tell whether what is broken may be the machine's fault.
+
+    One that is busy takes its time, and may carry a write out after the read that looked for it.
+    """
+    return bool(found) and all(what.startswith(("took", "wrote twice")) for what in found)
+
+
 def broken(play: Play, said: Said) -> Iterator[str]:
     """Name the promises that a call broke."""
     told, lie = said["told"], believed(play, said)

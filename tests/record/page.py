@@ -23,7 +23,13 @@ _COLUMNS = (
 )
 
 
-def write(docs: Path, told: Told, situations: Iterable[Mapping[str, Any]], minutes: float) -> None:
+def write(
+    docs: Path,
+    told: Told,
+    situations: Iterable[Mapping[str, Any]],
+    minutes: float,
+    possible: int,
+) -> None:
     ours = [(play, said) for play, said in told if play.caller in FACES]
     others = [(play, said) for play, said in told if play.caller in BY_HAND]
     folder = docs / "record"
@@ -36,6 +42,7 @@ def write(docs: Path, told: Told, situations: Iterable[Mapping[str, Any]], minut
         "faults": str(len(FAULTS)),
         "calls": f"{len(ours):,}",
         "minutes": f"{minutes:.0f}",
+        "played": f"{len(told):,} of {possible:,}",
         "kinds": "\n".join(_kinds(ours)),
         "by_hand": "\n".join(_compared(ours, others)),
         "situations": "\n".join(_situations(situations)),

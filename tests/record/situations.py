@@ -51,18 +51,18 @@ def many(caller: str, chosen: Sequence[Call]) -> list[Told]:
     """Make calls, several at a time; async ones in an event loop of their own."""
     if caller == "sync":
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(_told, chosen))
+            return list(pool.map(told_by, chosen))
     return anyio.run(_gathered, chosen, backend=caller)
 
 
-def _told(call: Call) -> Told:
+def told_by(call: Call) -> Told:
     try:
         return by_update(call.client.customers.update(call.id, **call.changes))
     except Exception as error:
         return by_error(error)
 
 
-async def _atold(call: Call) -> Told:
+async def atold_by(call: Call) -> Told:
     try:
         return by_update(await call.client.customers.update(call.id, **call.changes))
     except Exception as error:
@@ -75,7 +75,7 @@ async def _gathered(chosen: Sequence[Call]) -> list[Told]:
 
     async def one(number: int) -> None:
         async with limit:
-            told[number] = await _atold(chosen[number])
+            told[number] = await atold_by(chosen[number])
 
     async with anyio.create_task_group() as group:
         for number in range(len(chosen)):
@@ -139,7 +139,7 @@ def cancelled(caller: str, base_url: str) -> Iterator[tuple[Call, Told]]:
 
     async def one(call: Call, seconds: float) -> None:
         with anyio.move_on_after(seconds):
-            await _atold(call)
+            await atold_by(call)
 
     async def all_of_them() -> None:
         chance = random.Random(1)
@@ -207,12 +207,12 @@ def row(situation: Situation, caller: str, gateway: Gateway) -> dict[str, Any]:
     found = list(situation(caller, gateway.base_url))
     left = [descriptors() - fds, threading.active_count() - threads]
     customers = {int(id): of for id, of in gateway("customers").items()}
-    broken = [what for call, told in found for what in _broken(call, told, customers)]
+    broken = [what for call, told in found for what in unfulfilled(call, told, customers)]
     counts = Counter("done" if t["told"] in DONE else t["told"] for _, t in found)
     return {"calls": len(found), **counts, "left": left, "broken": broken}
 
 
-def _broken(call: Call, told: Told, customers: dict[int, tuple[str, Any]]) -> Iterator[str]:
+def unfulfilled(call: Call, told: Told, customers: dict[int, tuple[str, Any]]) -> Iterator[str]:
     seen, record = customers.get(call.id, ("", {}))
     stands = all(record.get(name) == value for name, value in call.changes.items())
     if told["told"] in DONE and not stands:
@@ -234,7 +234,7 @@ def main(caller: str, folder: str | None = None) -> None:
         for name, (situation, callers) in SITUATIONS.items():
             if caller in callers:
                 said = row(situation, caller, gateway)
-                print(json.dumps({"situation": name, **said}))  # noqa: T201
+                print(json.dumps({"situation": name, **said}))
     finally:
         gateway.end()
 
