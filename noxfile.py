@@ -447,7 +447,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def soak(session: nox.Session) -> None:
-    """Use clients for `-- MINUTES`, by default 10, with faults and cancellations; see what grows."""
+    """Use clients for `-- MINUTES` (10) with faults and cancellations, and see what grows."""
     install_wheel(session, *group("test"))
     arguments = ("-W", "ignore", "-m", "record.soak", *session.posargs)
     session.run("python", *arguments, env={"PYTHONPATH": "tests"})

@@ -26,7 +26,7 @@ CORK = getattr(socket, "TCP_CORK", getattr(socket, "TCP_NOPUSH", None))
 
 @pytest.mark.parametrize("more", NOBODY_ASKED.values(), ids=NOBODY_ASKED)
 def test_what_came_with_an_answer(connect: Connect, more: bytes) -> None:
-    """httpcore has read it by then, and gives it out without having sent the next request."""
+    """Httpcore has read it by then, and gives it out without having sent the next request."""
 
     def too_much(peer: socket.socket) -> None:
         peer.sendall(framed(RECORD) + more)

@@ -1,4 +1,4 @@
-"""nginx before the gateway, squid and tinyproxy on the way to it, as `nox -s proxies` installs them.
+"""Before the gateway nginx, on the way to it squid and tinyproxy: `nox -s proxies` installs them.
 
 What docs/proxies.md and docs/connections.md say of such programs is tried on the programs.
 """
@@ -143,7 +143,7 @@ class TestNginx:
     def test_with_proxy_next_upstream_off_the_client_looks_first(
         self, connect: Connect, start: Start, server: FakeServer, fake: FakeCaibo, id: int
     ) -> None:
-        """nginx says 502, and the record says that the write was applied."""
+        """It says 502, and the record says that the write was applied."""
         url = self._before(start, server, "proxy_next_upstream off;")
         fake.lose_response("PUT")
 
@@ -246,7 +246,7 @@ class TestTinyproxy:
         address = start("tinyproxy", TINYPROXY, "-d", "-c")
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:another-secret@{address}")
 
-        with pytest.raises(caibo.TransportError, match="401|407") as caught:
+        with pytest.raises(caibo.TransportError, match=r"401|407") as caught:
             connect(base_url=gateway.base_url, transport=None, max_retries=0).get(100)
 
         assert "another-secret" not in repr(caught.value) + str(caught.value)

@@ -27,8 +27,8 @@ from record.worker import Gateway, descriptors
 FACES = ("sync", "asyncio", "trio")
 AT_ONCE = 16
 A_ROUND = 200
-#: What may grow in an hour, once everything is loaded: KiB, descriptors, threads.
-GROWTH = {"memory": 8192.0, "descriptors": 4.0, "threads": 4.0}
+#: How much more the last quarter may have at most than the second one: KiB, and how many.
+GROWTH = {"memory": 4096, "descriptors": 4, "threads": 2}
 #: Seconds that the slowest hundredth of the calls may take.
 P99 = 10.0
 
@@ -94,9 +94,7 @@ class Soak:
         self.broken: list[str] = []
         self.samples: list[tuple[float, int, int, int]] = []
         self.began = time.monotonic()
-
-    def before(self, number: int) -> None:
-        self.gateway({"among": AMONG, "chance": 0.1, "seed": self.seed + number})
+        gateway({"among": AMONG, "chance": 0.1, "seed": seed})
 
     def after(self, calls: list[Call], told: list[Told]) -> None:
         customers = {int(id): of for id, of in self.gateway("customers").items()}
@@ -113,24 +111,31 @@ class Soak:
         took = sorted(self.took.elements())
         slowest = took[int(len(took) * 0.99)]
         kinds = ("memory", "descriptors", "threads")
-        growth = {kind: self._slope(number) for number, kind in enumerate(kinds, 1)}
+        growth = {kind: self._growth(number) for number, kind in enumerate(kinds, 1)}
         return {
             "by": self.caller,
             "rounds": len(self.samples),
             "told": dict(self.told),
             "p99": slowest / 100,
-            "growth an hour": growth,
+            "growth": growth,
+            "slope": f"{self._slope():+.0f} KiB an hour",
             "broken": self.broken,
         }
 
-    def _slope(self, kind: int) -> float:
-        """Fit a line through the second half of the samples; return its rise in an hour."""
+    def _growth(self, kind: int) -> int:
+        """Compare the most of the last quarter with the most of the second one."""
+        quarter = len(self.samples) // 4 or 1
+        second, last = self.samples[quarter : 2 * quarter], self.samples[-quarter:]
+        return int(max(s[kind] for s in last) - max(s[kind] for s in second or last))
+
+    def _slope(self) -> float:
+        """Fit a line through the second half of the memory; return its rise in an hour."""
         found = self.samples[len(self.samples) // 2 :]
-        times, values = [s[0] for s in found], [float(s[kind]) for s in found]
+        times, values = [s[0] for s in found], [float(s[1]) for s in found]
         mean, level = sum(times) / len(times), sum(values) / len(values)
         spread = sum((t - mean) ** 2 for t in times)
         rise = sum((t - mean) * (v - level) for t, v in zip(times, values, strict=True))
-        return round(3600 * rise / spread, 1) if spread else 0.0
+        return round(3600 * rise / spread) if spread else 0.0
 
 
 def soak(caller: str, seconds: float, seed: int) -> dict[str, Any]:
@@ -139,8 +144,7 @@ def soak(caller: str, seconds: float, seed: int) -> dict[str, Any]:
     client: Any = make(caller, gateway.base_url)
     try:
         if caller == "sync":
-            for number, chance in enumerate(rounds(seconds, seed)):
-                found.before(number)
+            for chance in rounds(seconds, seed):
                 calls = chosen(client, chance)
                 found.after(calls, threads(calls, chance))
             close(caller, client)
@@ -152,8 +156,7 @@ def soak(caller: str, seconds: float, seed: int) -> dict[str, Any]:
 
 
 async def _in_one_loop(found: Soak, client: Any, seconds: float) -> None:
-    for number, chance in enumerate(rounds(seconds, found.seed)):
-        found.before(number)
+    for chance in rounds(seconds, found.seed):
         calls = chosen(client, chance)
         found.after(calls, await tasks(calls, chance))
     await client.close()
@@ -163,13 +166,9 @@ def verdict(sums: dict[str, Any], seconds: float) -> list[str]:
     """Say what is wrong; growth only where it was looked at for long enough."""
     wrong = list(sums["broken"])
     wrong += [f"p99 is {sums['p99']} s"] * (sums["p99"] > P99)
-    if seconds >= 300:
-        grown = sums["growth an hour"]
-        wrong += [
-            f"{kind} grows by {grown[kind]} an hour"
-            for kind in GROWTH
-            if grown[kind] > GROWTH[kind]
-        ]
+    if seconds >= 120:
+        grown = sums["growth"]
+        wrong += [f"{kind}: {grown[kind]} more" for kind in GROWTH if grown[kind] > GROWTH[kind]]
     return [f"{sums['by']}: {what}" for what in wrong]
 
 
