@@ -469,3 +469,22 @@ def proxies(session: nox.Session) -> None:
             )
     install_wheel(session, *group("test"))
     session.run("pytest", "tests/independent/test_real_proxies.py", *session.posargs)
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Break the pure rooms in small ways with mutmut and list what no test sees; takes hours.
+
+    `-- PATTERN` tries some of them, such as `"caibo._write.verdict*"`.
+    """
+    session.install(*DEPENDENCIES, *group("test"), *group("mutation"))
+    scratch = Path(session.create_tmp(), "mutation")
+    # It wants the sources in src/, and keeps there what it has found.
+    shutil.copytree("wrapper", scratch / "src", dirs_exist_ok=True)
+    for name in ("generated", "tests", "codegen", "examples", "docs"):
+        shutil.copytree(name, scratch / name, dirs_exist_ok=True)
+    settings = Path("tests", "record", "mutmut.toml").read_text("utf-8")
+    (scratch / "pyproject.toml").write_text(settings, "utf-8")
+    with session.chdir(scratch):
+        session.run("mutmut", "run", *session.posargs)
+        session.run("mutmut", "results")
