@@ -27,7 +27,6 @@ OPTIONS = {
     name: option.default for name, option in inspect.signature(caibo.Caibo).parameters.items()
 }
 RETRIES = "docs/retries-and-deadlines.md"
-BUDGET = retry.Budget()
 #: Each place where that page has a number, and the number.
 BOUNDS = [
     ("`timeout` | {:g} |", OPTIONS["timeout"]),
@@ -42,8 +41,8 @@ BOUNDS = [
     ("above {:g} MiB", waiting.LARGEST_BODY / 2**20),
     ("`max_base_age` ({:g} s)", OPTIONS["max_base_age"]),
     ("Above {:g} seconds", retry.LONGEST_RETRY_AFTER),
-    ("has {:g} tokens", BUDGET.full),
-    ("fewer than {:g} is not", BUDGET.full / 2),
+    ("has {:g} tokens", retry._FULL / 10),
+    ("fewer than {:g} is not", retry._FULL / 20),
     ("its token {:g} seconds before", credentials._RENEW_EARLY),
 ]
 
