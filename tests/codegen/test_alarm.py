@@ -17,39 +17,11 @@ import generate
 import pytest
 from documents import load
 from projects import ROOT, Edit, copy_contract
+from rulings import READ as READ_TARGET
+from rulings import rule, withdraw
+from vendors import CLIENT, CREATE, DELETE, LIST, OK, PATCH, PATH, READ, in_3_1
 
 Capture = pytest.CaptureFixture[str]
-PATH = "  /customers/{id}:\n"
-ID = "{name: id, in: path, required: true, schema: {type: integer, format: int64}}"
-CLIENT = "{schema: {$ref: '#/components/schemas/Client'}}"
-OK = f"{{'200': {{description: OK, content: {{application/json: {CLIENT}}}}}}}"
-PATCH = (
-    f"    patch:\n      parameters: [{ID}]\n"
-    f"      requestBody: {{content: {{application/merge-patch+json: {CLIENT}}}}}\n"
-    f"      responses: {OK}\n"
-)
-DELETE = (
-    f"    delete:\n      parameters: [{ID}]\n      responses: {{'204': {{description: Gone}}}}\n"
-)
-READ = (
-    f"    get:\n      tags: [Clients]\n      operationId: getClient\n      parameters: [{ID}]\n"
-    "      responses:\n        '200':\n          description: OK\n          content:\n"
-    f"            text/plain: {CLIENT}\n            application/json: {CLIENT}\n"
-    f"            text/json: {CLIENT}\n"
-)
-CREATE = (
-    f"  /customers:\n    post:\n      requestBody:\n        content:\n"
-    f"          application/json-patch+json: {CLIENT}\n          application/json: {CLIENT}\n"
-    f"          application/*+json: {CLIENT}\n      responses: {OK}\n"
-)
-LIST = (
-    "  /customers:\n    get:\n"
-    "      parameters: [{name: page, in: query, schema: {type: integer}}]\n"
-    "      responses:\n        '200':\n          description: OK\n          content:\n"
-    f"            text/plain: {CLIENT}\n"
-    "            application/json: {schema: {type: array, items: {$ref: "
-    "'#/components/schemas/Client'}}}\n"
-)
 TARGET = "codegen/overlay.yaml"
 
 
@@ -80,41 +52,6 @@ def ask(project: Path, capsys: Capture) -> list[str]:
     heading, *decisions = capsys.readouterr().err.split("\n- ")
     assert heading == "generate: a decision is needed:"
     return decisions
-
-
-def rule(project: Path, *decisions: str, choice: int = 0) -> None:
-    """Write the lines that decisions ask for, as somebody would who pastes them.
-
-    Where a decision offers some, parted by "or", the `choice` is taken.
-    """
-    for decision in decisions:
-        offered = decision.split("\n  or\n")
-        chosen = offered[min(choice, len(offered) - 1)]
-        actions, _, entries = chosen.partition(f"and to {alarm.ASSUMPTIONS}")
-        _paste(project / TARGET, actions)
-        _paste(project / alarm.ASSUMPTIONS, entries, dent="")
-
-
-def _paste(path: Path, said: str, dent: str = "  ") -> None:
-    for line in re.findall(r"^    (- .*)$", said, re.MULTILINE):
-        text = path.read_text()
-        words = {"label": "assumption", "description": "a test", "says": "a test"}
-        filled = line.replace('id: "…"', f"id: test-{len(text)}")
-        for name, value in words.items():
-            filled = filled.replace(f'{name}: "…"', f"{name}: {value}")
-        path.write_text(f"{text}{dent}{filled}\n")
-
-
-def withdraw_read(project: Path) -> None:
-    """Take our guess at `GET /customers/{id}` out, as the vendor has published its own."""
-    path = project / TARGET
-    text = path.read_text()
-    start = text.index("  - target: $.paths['/customers/{id}']\n")
-    path.write_text(text[:start] + text[text.index("  - target: $.paths\n") :])
-    entries = project / alarm.ASSUMPTIONS
-    text = entries.read_text()
-    start = text.index("- id: read-exists\n")
-    entries.write_text(text[:start] + text[text.index("- id: server-owned\n") :])
 
 
 @pytest.mark.parametrize(
@@ -227,7 +164,6 @@ def test_a_read_that_the_vendor_documents_gets_the_name_that_the_facade_calls(
     [first] = ask(project, capsys)
     assert "adds get, which the contract now says itself" in first
     assert "operationId: get_customer" in first
-    withdraw_read(project)
     rule(project, first)
     [answers] = ask(project, capsys)
     rule(project, answers)
@@ -241,7 +177,7 @@ def test_a_read_that_the_vendor_documents_gets_the_name_that_the_facade_calls(
 def test_a_read_without_the_name_is_asked_for(project: Path, edit: Edit, capsys: Capture) -> None:
     """Also when our guess was taken out before anybody looked at the name."""
     edit("openapi.yaml", PATH, PATH + READ)
-    withdraw_read(project)
+    withdraw(project, READ_TARGET)
 
     decisions = ask(project, capsys)
     rule(project, *decisions)
@@ -252,7 +188,7 @@ def test_a_read_without_the_name_is_asked_for(project: Path, edit: Edit, capsys:
 
 def test_a_read_that_is_gone_is_asked_for(project: Path, capsys: Capture) -> None:
     """The facade imports it by name."""
-    withdraw_read(project)
+    withdraw(project, READ_TARGET)
 
     [decision] = ask(project, capsys)
 
@@ -425,35 +361,16 @@ def test_an_overlay_says_what_it_was_written_for(
 def move_to_3_1(project: Path) -> None:
     """Write the vendor's contract as one of OpenAPI 3.1 that says the same, and more."""
     path = project / "openapi.yaml"
-    text = path.read_text().replace("openapi: 3.0.4", "openapi: 3.1.0")
-    text = re.sub(
-        r"type: (\w+)\n((?: +format: \S+\n)?) +nullable: true\n", r"type: [\1, 'null']\n\2", text
-    )
-    assert "nullable" not in text
-    path.write_text(
-        text.replace("        phone:\n", "        phone:\n          examples: ['+4930', null]\n")
-    )
+    examples = "        phone:\n          examples: ['+4930', null]\n"
+    path.write_text(in_3_1(path.read_text()).replace("        phone:\n", examples))
 
 
-def test_openapi_3_1_is_taken_up(project: Path, edit: Edit, capsys: Capture) -> None:
+def test_openapi_3_1_is_taken_up(project: Path, capsys: Capture) -> None:
     """What the overlay adds in the words of 3.0 is asked for, each with its words of 3.1."""
     move_to_3_1(project)
 
     version, *nulls = ask(project, capsys)
-    edit(TARGET, "openapi: 3.0.4", "openapi: 3.1.0")
-    overlay = (project / TARGET).read_text()
-    for name, kind in [("ownerId", "integer"), ("createDate", "string")]:
-        head, target, rest = overlay.partition(f"properties.{name}\n")
-        replaces = f"    x-replaces: {{type: {kind}}}\n    update:"
-        rest = rest.replace("    update:", replaces, 1)
-        rest = rest.replace("nullable: true", f'type: [{kind}, "null"]', 1)
-        overlay = head + target + rest
-    overlay = re.sub(
-        r"type: string\n((?: +format: date-time\n)?) +nullable: true\n",
-        r'type: [string, "null"]\n\1',
-        overlay,
-    )
-    (project / TARGET).write_text(overlay)
+    rule(project, version, *nulls)
 
     assert '"3.1.0", and x-expects' in version
     assert [re.findall(r"(\w+) has `nullable`", said)[0] for said in nulls] == [
@@ -470,10 +387,10 @@ def test_openapi_3_1_is_taken_up(project: Path, edit: Edit, capsys: Capture) -> 
     assert fields["phone"]["examples"] == ["+4930", None]
 
 
-def test_the_models_of_3_1_are_those_of_3_0(project: Path, edit: Edit, capsys: Capture) -> None:
+def test_the_models_of_3_1_are_those_of_3_0(project: Path, capsys: Capture) -> None:
     """The vendor's move to another version of OpenAPI changes no generated type."""
     before = made(project, "models/customer.py")
-    test_openapi_3_1_is_taken_up(project, edit, capsys)
+    test_openapi_3_1_is_taken_up(project, capsys)
 
     assert made(project, "models/customer.py") == before
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import generate
 import pytest
 from field_kinds import KINDS, SCHEMAS
 from projects import ROOT, copy_contract, replace
+from vendors import lines
 
 from caibo._record.contract import python_name
 
@@ -102,9 +102,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ignore=shutil.ignore_patterns("__pycache__", fields.MODULE.name),
     )  # fmt: skip
     contract = root / "openapi.yaml"
-    replace(contract, "        memberId:\n", f"{_lines(KINDS, 8)}        memberId:\n")
+    replace(contract, "        memberId:\n", f"{lines(KINDS, 8)}        memberId:\n")
     replace(contract, "      required:\n", "      required:\n        - isBusiness\n")
-    replace(contract, "    ProblemDetails:\n", f"{_lines(SCHEMAS, 4)}    ProblemDetails:\n")
+    replace(contract, "    ProblemDetails:\n", f"{lines(SCHEMAS, 4)}    ProblemDetails:\n")
     targets = [f"{RULING}{wire}" for wire in KINDS]
     rulings = [
         {"target": target, "description": "a test", "x-label": "assumption",
@@ -119,11 +119,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file.writelines(f"{indent}- {json.dumps(one)}\n" for one in added)
     assert generate.main(["write", "--root", str(root)]) == 0
     return root
-
-
-def _lines(members: Mapping[str, Any], indent: int) -> str:
-    said = {name: getattr(one, "schema", one) for name, one in members.items()}
-    return "".join(f"{' ' * indent}{name}: {json.dumps(one)}\n" for name, one in said.items())
 
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
