@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 LONGEST = 200
+WITHIN = re.compile("#/components/schemas/[^/]+/")
 
 Steps = tuple[str | int, ...]
 
@@ -64,11 +66,41 @@ def follow(contract: Mapping[str, Any], value: Any, *steps: str | int) -> tuple[
             raise LookupError(reference)
         seen.add(reference)
         steps = tuple(map(_unescaped, reference.removeprefix("#/").split("/")))
-        value = _at(contract, steps)
+        value = at(contract, steps)
     return steps, value
 
 
-def _at(value: Any, steps: Steps) -> Any:
+def lifted(contract: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the contract with each schema that is referred to within another as one of its own.
+
+    The generator finds no others: ``#/components/schemas/Lists/$defs/Country`` becomes
+    ``ListsCountry``.
+    """
+    made = copy.deepcopy(dict(contract))
+    schemas = made.get("components", {}).get("schemas", {})
+    within = [one for _, one in walk(made) if isinstance(one, dict) and "$ref" in one]
+    names: dict[str, str] = {}
+    for value in within:
+        reference = value["$ref"]
+        if not isinstance(reference, str) or not WITHIN.match(reference):
+            continue
+        if reference not in names:
+            steps = [re.sub(r"\W", "", step) for step in reference.split("/")[3:]]
+            name = "".join(f"{step[:1].upper()}{step[1:]}" for step in steps if step != "defs")
+            while name in schemas:
+                name += "_"
+            names[reference] = name
+            _, schemas[name] = follow(made, value)
+        value["$ref"] = f"#/components/schemas/{names[reference]}"
+    return made
+
+
+def at(value: Any, steps: Iterable[str | int]) -> Any:
+    """Give what is at a place.
+
+    Raises:
+        LookupError: There is nothing.
+    """
     for step in steps:
         if isinstance(value, list) and str(step).isdecimal():
             value = value[int(step)]

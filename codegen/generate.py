@@ -33,6 +33,7 @@ import assumptions
 import documents
 import fields
 from contract_check import wrong
+from contract_places import lifted
 from documents import DocumentError, load
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.ext.parser import parse as parse_jsonpath
@@ -153,7 +154,9 @@ def generate(root: Path, contract: Mapping[str, Any], scratch: Path) -> Path:
     source = scratch / "openapi.json"
     source.write_text(text, "utf-8")
     package = scratch / "caibo_api"
-    _run_generator(source, check_config(root / "codegen" / "config.yaml"), package)
+    read = scratch / "lifted.json"
+    read.write_text(json.dumps(lifted(contract)), "utf-8")
+    _run_generator(read, check_config(root / "codegen" / "config.yaml"), package)
     for module in package.rglob("*.py"):
         module.write_text(BANNER + module.read_text("utf-8"), "utf-8")
     (package / "py.typed").touch()

@@ -414,4 +414,9 @@ def test_a_definition_within_a_schema_is_found(project: Path, edit: Edit, capsys
 
     decisions = ask(project, capsys)
 
+    rule(project, *decisions)
+
     assert any("no ruling for tier" in decision for decision in decisions)
+    assert run(project) == 0
+    assert 'GOLD = "gold"' in made(project, "models/client_tier.py")
+    assert "$defs" in packaged(project)["components"]["schemas"]["Client"]
