@@ -24,12 +24,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import fields
-from contract_places import METHODS
+from contract_places import METHODS, at
 from spec_merge import printable
 
 COMMAND = "REDOCLY"
@@ -75,7 +76,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     Raises:
         DiffError: Redocly is not there, or cannot compare the two.
     """
-    changes = {change for found in _redocly(old, new) for change in _changes(found)}
+    changes = {change for found in _redocly(old, new) for change in _changes(found, new)}
     ranks = list(GROUPS)
     return sorted(
         changes, key=lambda change: (ranks.index(change.impact), change.where, change.what)
@@ -116,7 +117,7 @@ def _redocly(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, A
     return changes
 
 
-def _changes(found: Mapping[str, Any]) -> Iterator[Change]:
+def _changes(found: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Give the changes as people name them, which may be several or none."""
     if _says_the_same(found):
         return
@@ -127,8 +128,9 @@ def _changes(found: Mapping[str, Any]) -> Iterator[Change]:
     steps = [_unescaped(step) for step in pointer.split("/")[1:]]
     what = _short(messages or _words(found))
     if found["kind"] == "added":
-        # Never cut: it is what callers of `extra=` have to know.
-        what += fields.adopted(_where(steps), _sides(found)[1])
+        # Never cut: it is what callers of `extra=` have to know.  The tool looks through a `$ref`.
+        with suppress(LookupError):
+            what += fields.adopted(_where(steps), at(new, steps))
     if found["kind"] in KINDS and steps[:1] == ["paths"] and len(steps) in {2, 3}:
         item = _item(found, steps)
         if methods := [method for method in METHODS if method in item]:
