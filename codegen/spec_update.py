@@ -61,6 +61,7 @@ ASSUMPTIONS = "codegen/assumptions.yaml"
 # The parameters of a test may hold anything; its reason comes after them.
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)(?:\[.*\])?(?: - (.*))?$", re.MULTILINE)
 SHOWN = 25  # tests, which one limit that shrinks can make fail by hundreds
+REASONS = 3  # of one test
 LONGEST = 20_000  # characters of output in a text for GitHub, which takes 65,536 in all
 
 
@@ -235,11 +236,17 @@ def _summary(said: str) -> str:
     if not reasons:
         return said
     lines = [
-        f"{test}{f' ({len(found)} times)' if len(found) > 1 else ''}: {found[0]}"
+        f"{test}{f' ({len(found)} times)' if len(found) > 1 else ''}: {_some(found)}"
         for test, found in reasons.items()
     ]
     more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return "\n".join([*lines[:SHOWN], *more, said.strip().splitlines()[-1]])
+
+
+def _some(reasons: Sequence[str]) -> str:
+    """Give the first few, each once: a sentence to change is named by its own."""
+    each = list(dict.fromkeys(reasons))
+    return "; ".join([*each[:REASONS], *["…"] * (len(each) > REASONS)])
 
 
 def _propose(root: Path, out: Path, update: Update) -> None:

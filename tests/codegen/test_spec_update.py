@@ -204,6 +204,15 @@ def test_tests_that_fail_are_shown_in_the_proposal(project: Path, page: Path) ->
     assert "2 failed, 1 passed" in said(project, "body.md")
 
 
+def test_each_reason_of_a_test_is_shown_once(project: Path, page: Path) -> None:
+    """Two sentences that are true no more are found by one test."""
+    update(project, page, "# FAILS, FAIL - [S\n")
+
+    take = "AssertionError: _record/customer.py: take"
+    shown = f"(3 times): {take} `fails` out; {take} `fail - [s` out"
+    assert shown in said(project, "body.md")
+
+
 @pytest.mark.parametrize(
     ("words", "title"),
     [("# FAILS\n", "(tests fail)"), ("# BREAKS, FAILS\n", "(breaking, tests fail)")],
