@@ -1,340 +1,250 @@
 """Whole updates of the contract, played with the real tools in a copy of the project.
 
-The vendor changes its page; what must follow is a proposal, a question or an
-error, each with its text.  `nox -s rehearsal` installs Redocly CLI for it.
+The vendor changes its page; what must follow is a proposal, a question or an error, each with
+its text, and in the end a wheel that does what the vendor says.  `nox -s rehearsal` installs
+Redocly CLI for it and prints the table of what came of each.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import release
-import spec_update
-from projects import LEFT_OUT, ROOT, commit, git, replace
+from field_kinds import KINDS, NEWER, NEWER_SCHEMAS, SCHEMAS
+from plays import CONTRACT, PROSE, Case, Vendor, fenced, with_text
+from projects import git
+from vendors import CREATE, DELETE, LIST, PATCH, PATH, READ, in_3_1, lines
 
 pytestmark = pytest.mark.skipif(
     "REDOCLY" not in os.environ, reason="`nox -s rehearsal` installs Redocly CLI"
 )
-
-PROSE = "# Update Customer\n\n```json\n{}\n```\n\n## OpenAPI\n\n"
-NEW_FIELD = "        vatNumber:\n          maxLength: 14\n          type: string\n"
-CONTRACT = (ROOT / "openapi.yaml").read_text()
-PATCH = """\
-    patch:
-      parameters:
-        - {name: id, in: path, required: true, schema: {type: integer, format: int64}}
-      requestBody:
-        content:
-          application/merge-patch+json:
-            schema: {$ref: '#/components/schemas/Client'}
-      responses: {'200': {description: OK}}
-"""
-WORDS = {"label": "assumption", "description": "a test", "id": "patch-exists", "says": "a test"}
-READ = "    get:\n      responses:\n        '200':\n          description: OK\n"
-RULING = """\
-  - target: $.components.schemas.Client.properties.vatNumber
-    description: Create Customer lists it among what a caller sets.
-    x-label: documented elsewhere
-    update:
-      readOnly: false
-      nullable: true
-      x-adopted: "0.1"
-"""
-ENTRY = """\
-- id: vat-number
-  says: callers set `vatNumber`
-  label: documented elsewhere
-  touches: [$.components.schemas.Client.properties.vatNumber]
-"""
+RULINGS = {"codegen/overlay.yaml", "codegen/assumptions.yaml"}
+ALL = "create_customer delete_customer get_customer list_customers login replace_customer"
+WITH_ETAG = READ.replace(
+    "content:", "headers: {ETag: {schema: {type: string}}}\n          content:"
+)
+PROBLEM = "content: {application/json: {schema: {$ref: '#/components/schemas/ProblemDetails'}}}"
+READ_AS_FACT = WITH_ETAG + "".join(
+    f"        '{status}': {{description: Refused, {PROBLEM}}}\n" for status in (401, 404)
+)
+IN_3_1 = ('"type": "string", "nullable": true', '"type": ["string", "null"]')
 
 
-@dataclass
-class Vendor:
-    """The vendor's page and our project, between which updates are played."""
-
-    page: Path
-    project: Path
-
-    def publish(self, contract: str) -> None:
-        """Put a contract onto the page, as the vendor does."""
-        self.page.write_text(f"{PROSE}````yaml api PUT /customers/{{id}}\n{contract}````\n")
-
-    def change(self, old: str, new: str) -> None:
-        """Change one thing in what is published."""
-        replace(self.page, old, new)
-
-    def update(self) -> int:
-        """Let the workflow's step run, with those tests that look at the contract."""
-        options = ("--date", "2027-01-31", "--tests", "tests/test_versions.py")
-        return spec_update.main([str(self.page), "--root", str(self.project), *options])
-
-    def said(self, name: str) -> str:
-        return (self.project / "spec-update" / name).read_text()
-
-    def fields(self) -> dict[str, dict[str, object]]:
-        """What the generated package says of a customer's fields."""
-        text = (self.project / "generated" / "caibo_api" / "openapi.json").read_text()
-        properties: dict[str, dict[str, object]]
-        properties = json.loads(text)["components"]["schemas"]["Client"]["properties"]
-        return properties
-
-    def release(self, version: str) -> int:
-        """Try to release what is at hand."""
-        commit(self.project)
-        return release.main([version, "--root", str(self.project), "--dry-run"])
+def more_fields(contract: str) -> str:
+    """Document a field of each kind of OpenAPI 3.0."""
+    contract = contract.replace("        memberId:\n", f"{lines(KINDS, 8)}        memberId:\n")
+    return contract.replace("    ProblemDetails:\n", f"{lines(SCHEMAS, 4)}    ProblemDetails:\n")
 
 
-@pytest.fixture
-def vendor(project: Path, tmp_path: Path) -> Vendor:
-    """The page as published, and the project with 0.1.0 released."""
-    shutil.copytree(ROOT / "tests", project / "tests", ignore=LEFT_OUT)
-    commit(project)
-    git(project, "tag", "v0.1.0")
-    vendor = Vendor(tmp_path / "page.md", project)
-    vendor.publish((project / "openapi.yaml").read_text())
-    return vendor
+def newer_fields(contract: str) -> str:
+    """Move to OpenAPI 3.1, with a field of each kind that it brings."""
+    schemas = lines(NEWER_SCHEMAS, 4).replace(*IN_3_1)
+    contract = in_3_1(contract)
+    contract = contract.replace("        memberId:\n", f"{lines(NEWER, 8)}        memberId:\n")
+    return contract.replace("    ProblemDetails:\n", f"{schemas}    ProblemDetails:\n")
 
 
-def test_the_page_as_published_changes_nothing(vendor: Vendor) -> None:
-    """Nor do other words around the contract."""
-    vendor.change("# Update Customer", "# Update a customer")
-
-    assert vendor.update() == 0
-
-    assert vendor.said("outcome") == "unchanged\n"
-    assert git(vendor.project, "status", "--porcelain") == ""
-
-
-def test_a_limit_that_is_widened_goes_into_the_next_version(
-    vendor: Vendor, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Proposed as compatible, and released with a patch version."""
-    vendor.change("maxLength: 255", "maxLength: 500")
-
-    assert vendor.update() == 0
-
-    assert vendor.said("labels.txt") == "contract\ncompatible\n"
-    assert vendor.fields()["address"]["maxLength"] == 500
-    assert "`Client.address.maxLength`" in vendor.said("body.md")
-    assert "0.1.1 or any above may hold it" in vendor.said("body.md")
-    assert vendor.release("0.1.1") == 0
-    assert "+  - `Client.address.maxLength`" in capsys.readouterr().out
-
-
-def test_a_limit_that_is_narrowed_needs_a_version_that_says_so(
-    vendor: Vendor, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Proposed as breaking; a patch version is refused and a minor one taken."""
-    vendor.change("maxLength: 20\n", "maxLength: 10\n")
-
-    assert vendor.update() == 0
-
-    assert vendor.said("labels.txt") == "contract\nbreaking\n"
-    assert vendor.fields()["phone"]["maxLength"] == 10
-    body = vendor.said("body.md")
-    assert "callers of 0.1.0 may fail. The next version must be 0.2.0" in body
-    assert "`Client.phone.maxLength`" in body
-    assert "Nothing breaks since v0.1.0." in body
-    assert vendor.release("0.1.1") == 1
-    assert "contract: - Client.phone" in capsys.readouterr().err
-    assert vendor.release("0.2.0") == 0
-
-
-def test_a_new_field_waits_for_its_ruling(vendor: Vendor) -> None:
-    """Nobody but a person knows whether callers may set it."""
-    vendor.change("        phone:\n", f"{NEW_FIELD}        phone:\n")
-
-    assert vendor.update() == 4
-
-    assert vendor.said("outcome") == "decision\n"
-    body = vendor.said("body.md")
-    assert "vatNumber" in body
-    assert "readOnly: false" in body
-    assert "codegen/overlay.yaml" in body
-    assert git(vendor.project, "status", "--porcelain") == ""
-
-
-def test_a_ruling_brings_a_new_field_to_the_callers(vendor: Vendor) -> None:
-    """It is all that is written by hand; what `extra=` took goes on, and the verdict says so."""
-    vendor.change("        phone:\n", f"{NEW_FIELD}        phone:\n")
-    for name, decided in [("overlay.yaml", RULING), ("assumptions.yaml", ENTRY)]:
-        with (vendor.project / "codegen" / name).open("a") as file:
-            file.write(decided)
-
-    assert vendor.update() == 0
-
-    assert vendor.said("labels.txt") == "contract\ncompatible\n"
-    body = vendor.said("body.md")
-    assert "it is written vat_number= now, and extra= takes it with a DeprecationWarning" in body
-    assert "+  - target: $.components.schemas.Client.properties.vatNumber" in body
-    assert "+  says: callers set `vatNumber`" in body
-    assert "vatNumber" in vendor.fields()
-    assert sent(vendor.project, "record", "vat_number='DE1'") == ["GET", "PUT"]
-
-
-UPDATE = """\
-import caibo
-from caibo.testing import FakeCaibo
-fake = FakeCaibo()
-id = fake.add_customer()
-reached = {{"base_url": fake.base_url, "transport": fake.transport}}
-client = caibo.Caibo(api_key=fake.api_key, send={send!r}, **reached)
-client.customers.update(id, {change})
-print(*[request.method for request in fake.requests])
-"""
-
-
-def sent(project: Path, send: str, change: str = "phone='+1'") -> list[str]:
-    """Name the requests of an update, made in a Python of its own; none where it is refused."""
-    paths = os.pathsep.join(str(project / name) for name in ("wrapper", "generated"))
-    done = subprocess.run(
-        [sys.executable, "-c", UPDATE.format(send=send, change=change)],
-        env={**os.environ, "PYTHONPATH": paths},
-        text=True,
-        capture_output=True,
-        check=False,
+def a_required_boolean(contract: str) -> str:
+    """Require a field that there was not."""
+    contract = contract.replace("        - name\n", "        - name\n        - isActive\n")
+    return contract.replace(
+        "        phone:\n", "        isActive: {type: boolean}\n        phone:\n"
     )
-    return done.stdout.split()
 
 
-def test_a_field_that_is_removed_is_asked_for(vendor: Vendor) -> None:
-    """Its ruling selects nothing any more; without it the update breaks callers, and says so."""
-    member = "        memberId:\n          maxLength: 50\n          minLength: 0\n"
-    vendor.change(f"{member}          type: string\n          nullable: true\n", "")
-
-    assert vendor.update() == 4
-    assert "memberId" in vendor.said("body.md")
-
-    remove_ruling(vendor.project, "memberId")
-    assert vendor.update() == 0
-    assert vendor.said("labels.txt") == "contract\nbreaking\n"
-    assert "`CustomerChanges.member_id`: *Public object was removed*" in vendor.said("body.md")
+def page(contract: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: fenced(contract(text))
 
 
-def remove_ruling(project: Path, field: str) -> None:
-    """Take the actions on a field out of the overlay, and out of what is assumed."""
-    named = f"    - $.components.schemas.Client.properties.{field}\n"
-    replace(project / "codegen" / "assumptions.yaml", named, "")
-    path = project / "codegen" / "overlay.yaml"
-    head, *actions = path.read_text().split("  - target: ")
-    kept = [action for action in actions if f".{field}\n" not in action]
-    assert len(kept) < len(actions)
-    path.write_text("  - target: ".join([head, *kept]))
+def as_it_is(text: str) -> Callable[[str], str]:
+    return lambda _: text
 
 
-def test_an_assumption_ends_when_the_vendor_documents_it(vendor: Vendor) -> None:
-    """Our guess at `GET /customers/{id}` is not merged over theirs."""
-    vendor.change("  /customers/{id}:\n", f"  /customers/{{id}}:\n{READ}")
+# A list and its sibling stand at one path.
+OPERATIONS = LIST + CREATE.partition("\n")[2] + PATH + DELETE
+#: Played by `.ci/run`, too.
+SHORT = {
+    "nothing, in other words": Case(
+        lambda text: fenced(text).replace("# Update Customer", "# Update a customer"), "unchanged"
+    ),
+    "a field of each kind": Case(
+        page(more_fields),
+        "compatible",
+        asks=len(KINDS),
+        hand=2 * len(KINDS),
+        asked=("no ruling for birthDate: may a caller set it, or does the gateway?",),
+        says=(
+            "0.1.1 or any above may hold it",
+            "it is written birth_date= now, and extra= takes it with a DeprecationWarning",
+            "`Client.shipping`: `added; it is written shipping= now",
+            'x-label: assumption, update: {readOnly: false, x-adopted: "0.1"}}',
+        ),
+        caller=(("kinds()", str(len(KINDS))),),
+    ),
+    "a fence that never closes": Case(
+        as_it_is(fenced(CONTRACT).removesuffix("````\n")), "failed", says=("page.md",)
+    ),
+    "a $ref that leads nowhere": Case(
+        with_text("    ProblemDetails:\n", "    Problem:\n"),
+        "failed",
+        says=("$ref leads nowhere",),
+    ),
+}
+LONG = {
+    "a wider limit": Case(
+        with_text("maxLength: 255", "maxLength: 500"),
+        "compatible",
+        says=("`Client.address.maxLength`", "0.1.1 or any above may hold it"),
+        caller=(("update({'address': 'x' * 500})", "GET PUT"),),
+    ),
+    "a narrower limit": Case(
+        with_text("maxLength: 20\n", "maxLength: 10\n"),
+        "breaking",
+        says=(
+            "callers of 0.1.0 may fail. The next version must be 0.2.0",
+            "`Client.phone.maxLength`",
+            "Nothing breaks since v0.1.0.",
+        ),
+    ),
+    "a required boolean": Case(
+        page(a_required_boolean),
+        "breaking",
+        asks=1,
+        hand=2,
+        caller=(
+            ("update()", "GET PUT"),
+            ("update({'is_active': False})", "GET PUT"),
+        ),
+    ),
+    "a field under another name": Case(
+        with_text("memberId:\n", "memberNumber:\n"),
+        "breaking",
+        asks=2,
+        hand=9,
+        asked=("properties.memberId' selects nothing",),
+        says=("`CustomerChanges.member_id`: *Public object was removed*",),
+        caller=(("update({'member_number': 'M-1'})", "GET PUT"),),
+    ),
+    "GET, with an ETag": Case(
+        with_text(PATH, PATH + READ_AS_FACT),
+        "tests fail",
+        asks=2,
+        hand=49,
+        asked=("adds get, which the contract now says itself",),
+        prose=("the vendor documents a read", "the vendor documents an ETag"),
+        caller=(("update(etags=True)", "GET PUT If-Match"),),
+    ),
+    "PATCH": Case(
+        with_text(PATH, PATH + PATCH),
+        "tests fail",
+        asks=1,
+        hand=2,
+        says=("- `PATCH /customers/{id}`: `new`",),
+        asked=('to be called by `update` with `send="changes"`',),
+        prose=("the vendor documents PATCH",),
+        caller=(
+            ("update(send='changes')", "GET PATCH GET"),
+            ("update(send='record')", "GET PUT"),
+        ),
+    ),
+    "POST, a list and DELETE": Case(
+        with_text(PATH, OPERATIONS),
+        "compatible",
+        asks=5,
+        hand=11,
+        says=("- `POST /customers`: `new`", "- `DELETE /customers/{id}`: `new`"),
+        caller=(("operations()", ALL),),
+    ),
+    "OpenAPI 3.1, with its fields": Case(
+        page(newer_fields),
+        "compatible",
+        asks=5 + len(NEWER),
+        hand=26,
+        asked=("ownerId has `nullable`, which OpenAPI 3.1.0 does not know",),
+        caller=(("newer_kinds()", str(len(NEWER))),),
+    ),
+    "another server": Case(
+        with_text("apay.caibo.digital", "apay.caibo.example"),
+        "breaking",
+        asks=1,
+        hand=3,
+        asked=('has the servers ["https://apay.caibo.example"]',),
+    ),
+}
+#: Each is an error in one line that names the place.
+BROKEN = {
+    "a login form": ("<!doctype html><html><body>Sign in</body></html>", "page.md"),
+    "no contract": (PROSE, "page.md"),
+    "a contract without `info`": (fenced("openapi: 3.0.4\npaths: {}\n"), "page.md"),
+    "a contract cut off between schemas": (
+        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('    ProblemDetails:')]}",
+        "page.md",
+    ),
+    "a contract cut off in a schema": (
+        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('        instance:')]}",
+        "page.md",
+    ),
+    "no servers": (fenced(CONTRACT.replace("servers:", "x-servers:")), "page.md"),
+    "a key twice": (fenced(f"{CONTRACT}security: []\n"), "page.md"),
+    "an anchor": (
+        fenced(f"{CONTRACT.replace('type: string', 'type: &s string', 1)}x: *s\n"),
+        "page.md",
+    ),
+    "an answer that lacks its description": (
+        fenced(CONTRACT.replace("          description: Not Found\n", "")),
+        "'description' is a required property",
+    ),
+    "a property that is a number": (
+        fenced(
+            CONTRACT.replace(
+                "      properties:\n        id:\n",
+                "      properties:\n        id: 7\n        no:\n",
+                1,
+            )
+        ),
+        "Client.properties.id: 7 is no mapping",
+    ),
+}
+LONG |= {
+    name: Case(as_it_is(text), "failed", says=(said,)) for name, (text, said) in BROKEN.items()
+}
+CASES = [
+    *(pytest.param(name, case, id=name) for name, case in SHORT.items()),
+    *(pytest.param(name, case, id=name, marks=pytest.mark.long) for name, case in LONG.items()),
+]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_an_update_is_taken_up_by_rulings_alone(
+    vendor: Vendor, name: str, case: Case, record_property: Callable[[str, object], None]
+) -> None:
+    """Or refused in one line, with the working tree as it was."""
+    played = vendor.play(case)
+    record_property("played", played.row(name))
+
+    assert played.verdict == case.verdict
+    assert (len(played.decisions), sum(played.hand.values())) == (case.asks, case.hand)
+    assert set(played.hand) <= RULINGS
+    assert tuple(played.prose) == case.prose
+    for words in case.asked:
+        assert any(words in decision for decision in played.decisions)
+    assert tuple(played.called) == tuple(value for _, value in case.caller)
+    if case.verdict in ("unchanged", "failed"):
+        assert git(vendor.project, "status", "--porcelain") == ""
+    if case.verdict == "failed":
+        assert "\n" not in played.why
+        assert len(played.why) < 500  # a reader's line, and no dump of the contract
+    for words in case.says:
+        assert words in (played.why or vendor.said("body.md"))
+
+
+def test_nothing_is_kept_of_an_update_that_waits_for_its_ruling(vendor: Vendor) -> None:
+    """The issue has the lines to write; the working tree is as it was."""
+    vendor.publish(page(more_fields))
 
     assert vendor.update() == 4
 
     assert vendor.said("outcome") == "decision\n"
-    assert "get" in vendor.said("body.md")
+    assert "codegen/overlay.yaml" in vendor.said("body.md")
     assert git(vendor.project, "status", "--porcelain") == ""
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        "<!doctype html><html><body>Sign in</body></html>",
-        PROSE,
-        f"{PROSE}````yaml\nopenapi: 3.0.4\npaths: {{\n````\n",
-        f"{PROSE}````yaml\n{CONTRACT}",
-        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('    ProblemDetails:')]}",
-        f"{PROSE}````yaml\n{CONTRACT[: CONTRACT.index('        instance:')]}",
-        f"{PROSE}````yaml\n{CONTRACT.replace('servers:', 'x-servers:')}````\n",
-        f"{PROSE}````yaml\n{CONTRACT}security: []\n````\n",
-        f"{PROSE}````yaml\n{CONTRACT.replace('type: string', 'type: &s string', 1)}x: *s\n````\n",
-    ],
-)
-def test_a_page_that_is_broken_changes_nothing(vendor: Vendor, page: str) -> None:
-    """A login form, no contract, one cut off or without servers: an error in one line."""
-    vendor.page.write_text(page)
-
-    assert vendor.update() == 1
-
-    assert vendor.said("outcome") == "failed\n"
-    assert vendor.said("title.txt") == "The contract cannot be fetched\n"
-    assert told_in_one_line(vendor, "page.md")
-    assert git(vendor.project, "status", "--porcelain") == ""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("    ProblemDetails:\n", "    Problem:\n", "$ref leads nowhere"),
-        ("          description: Not Found\n", "", "'description' is a required property"),
-        (
-            "      properties:\n        id:\n",
-            "      properties:\n        id: 7\n        no:\n",
-            "Client.properties.id: 7 is no mapping",
-        ),
-    ],
-)
-def test_a_contract_that_is_broken_changes_nothing(
-    vendor: Vendor, old: str, new: str, said: str
-) -> None:
-    """Neither a question to a person nor a proposal, and no dump of it."""
-    vendor.change(old, new)
-
-    assert vendor.update() == 1
-
-    assert vendor.said("outcome") == "failed\n"
-    assert told_in_one_line(vendor, said)
-    assert git(vendor.project, "status", "--porcelain") == ""
-
-
-def told_in_one_line(vendor: Vendor, words: str) -> bool:
-    """Tell whether the text has one line of a reader's length in its fence, with the words."""
-    fenced = vendor.said("body.md").partition("```text\n")[2].partition("\n```")[0]
-    return words in fenced and "\n" not in fenced and len(fenced) < 500
-
-
-def test_another_version_of_openapi_is_asked_for(vendor: Vendor) -> None:
-    """What the overlay says in the words of the old one is named with it."""
-    vendor.change("openapi: 3.0.4", "openapi: 3.1.0")
-
-    assert vendor.update() == 4
-
-    assert "the contract is OpenAPI" in vendor.said("body.md")
-    assert "ownerId has `nullable`, which OpenAPI 3.1.0 does not know" in vendor.said("body.md")
-
-
-def test_other_servers_are_asked_for(vendor: Vendor) -> None:
-    """Credentials go there."""
-    vendor.change("apay.caibo.digital", "apay.caibo.example")
-
-    assert vendor.update() == 4
-
-    assert "https://apay.caibo.example" in vendor.said("body.md")
-
-
-def test_a_ruling_lets_update_send_a_patch(vendor: Vendor) -> None:
-    """The vendor documents it; the lines of the alarm are all that is written by hand."""
-    vendor.change("  /customers/{id}:\n", f"  /customers/{{id}}:\n{PATCH}")
-    assert vendor.update() == 4
-    body = vendor.said("body.md")
-    assert "no ruling for PATCH /customers/{id}" in body
-
-    for name, dent in [("overlay.yaml", "  "), ("assumptions.yaml", "")]:
-        offered = [line.strip() for line in body.splitlines() if line.startswith("    - {")]
-        line = offered[0] if name == "overlay.yaml" else offered[1]
-        for key, word in WORDS.items():
-            line = line.replace(f'{key}: "…"', f"{key}: {word}")
-        with (vendor.project / "codegen" / name).open("a") as file:
-            file.write(f"{dent}{line}\n")
-
-    assert vendor.update() == 0
-    assert vendor.said("labels.txt") == "contract\ncompatible\n"
-    assert "- `PATCH /customers/{id}`: `new`" in vendor.said("body.md")
-    module = vendor.project / "generated/caibo_api/api/customers/patch_customer.py"
-    assert '"Content-Type"] = "application/merge-patch+json"' in module.read_text()
-    assert sent(vendor.project, "changes") == ["GET", "PATCH", "GET"]
-    assert sent(vendor.project, "record") == ["GET", "PUT"]
