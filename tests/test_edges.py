@@ -96,7 +96,7 @@ class TestTheEndOfACall:
 
     def test_of_what_is_written_in_pieces(self, network: Network, now: list[float]) -> None:
         """Whoever takes a byte now and then gets no new time with each."""
-        network.transmit(b"0123456789")
+        network.keep(b"0123456789")
         writing = network.receive(None)
 
         first = next(writing)

@@ -50,12 +50,14 @@ def call(operation: Operation[P], *args: P.args, **kwargs: P.kwargs) -> Call:
     Raises:
         ConfigurationError: it has a parameter that cannot be sent.
     """
-    made = dict(operation._get_kwargs(*args, **kwargs))  # pyright: ignore[reportPrivateUsage]
+    made = operation._get_kwargs(*args, **kwargs)  # pyright: ignore[reportPrivateUsage]
     method, url, headers = made.pop("method").upper(), made.pop("url"), made.pop("headers", {})
-    if isinstance(made.get("json"), Document):
-        made["content"] = bytes(made.pop("json"))
+    document = made.get("json")
+    if isinstance(document, Document):
+        del made["json"]
+        made["content"] = bytes(document)
     content = made.get("content")
-    if made.keys() <= {"content"} and (content is None or isinstance(content, bytes)):
+    if not made or (len(made) == 1 and isinstance(content, bytes)):
         return Call(method, url, headers, content)
     return _encoded(method, url, headers, made)
 

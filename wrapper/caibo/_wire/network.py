@@ -27,9 +27,10 @@ T = TypeVar("T")
 class Network:
     """One line to the gateway, which httpcore speaks HTTP on.
 
-    What is written waits for the next read and goes out at once: a request's head
-    and its body in one piece.  Closing it never waits and says nothing on the wire,
-    so that a cancelled task, and a forked child, can do it.
+    What is written first waits for what is written next: a request's head and its
+    body go out in one piece, and before httpcore has got ready to read.  Closing it
+    never waits and says nothing on the wire, so that a cancelled task, and a forked
+    child, can do it.
 
     Args:
         layers: how many TLS layers it has when the gateway itself can be spoken to.
@@ -57,13 +58,11 @@ class Network:
     def connect(self, host: str, port: int) -> Flow[None]:
         """Connect to the first address that answers, each with its share of the time."""
         self._connect_by = clock.now() + self.timeout
-        addresses = yield from self._mapped(self._addresses(host, port), _CONNECTING)
+        addresses = yield from self._connecting(self._addresses(host, port))
         while True:
             *found, _, address = addresses.pop(0)
             try:
-                yield from self._mapped(
-                    self._attempt(found, address, 1 + len(addresses)), _CONNECTING
-                )
+                yield from self._connecting(self._attempt(found, address, 1 + len(addresses)))
                 break
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 self.close()
@@ -91,22 +90,39 @@ class Network:
         layer = _TLS(context, hostname)
         if len(self._tls) + 1 == self._layers:
             self.proxy = None
-        yield from self._mapped(
-            layer.do(layer.object.do_handshake, self._receive, self._transmit), _CONNECTING
+        yield from self._connecting(
+            layer.do(layer.object.do_handshake, self._receive, self._transmit)
         )
         self._tls.append(layer)
         self.ready = len(self._tls) == self._layers
 
-    def transmit(self, data: bytes) -> None:
+    def keep(self, data: bytes) -> bool:
+        """Take what is to be written; tell whether it waits, for more or for the next read."""
+        first = not self._unsent
         self._unsent += data
+        return first
+
+    def flush(self) -> Flow[None]:
+        """Write what waits."""
+        data, self._unsent = self._unsent, b""
+        try:
+            yield from self._transmit(data)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout("timed out") from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
 
     def receive(self, timeout: float | None) -> Flow[bytes]:
         """Send what waits, and return what comes; nothing at the end."""
         if self._unsent:
-            data, self._unsent = self._unsent, b""
             with suppress(httpcore.WriteError):  # whoever hangs up early may have said why
-                yield from self._mapped(self._transmit(data), _WRITING)
-        return (yield from self._mapped(self._receive(), _READING))
+                yield from self.flush()
+        try:
+            return (yield from self._receive())
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout("timed out") from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
 
     def _receive(self, above: int = 0) -> Flow[bytes]:
         """Return what comes below so many TLS layers, counted from the outermost."""
@@ -152,15 +168,14 @@ class Network:
             raise TimeoutError
         return ends - now
 
-    def _mapped(self, flow: Flow[T], phase: tuple[type[Exception], type[Exception]]) -> Flow[T]:
+    def _connecting(self, flow: Flow[T]) -> Flow[T]:
         """Raise what httpcore would."""
-        late, failed = phase
         try:
             return (yield from flow)
         except TimeoutError as error:
-            raise late("timed out") from error
+            raise httpcore.ConnectTimeout("timed out") from error
         except OSError as error:
-            raise failed(str(error)) from error
+            raise httpcore.ConnectError(str(error)) from error
 
     def info(self, name: str) -> object:
         """Return what httpcore asks for, and OpenTelemetry."""
@@ -227,10 +242,6 @@ class _TLS:
 
 
 _poll = getattr(select, "poll", None)
-#: What httpcore raises when a phase takes too long, and when it fails.
-_CONNECTING = (httpcore.ConnectTimeout, httpcore.ConnectError)
-_WRITING = (httpcore.WriteTimeout, httpcore.WriteError)
-_READING = (httpcore.ReadTimeout, httpcore.ReadError)
 
 
 def _readable(one: socket.socket) -> bool:

@@ -347,7 +347,8 @@ class Line(Protocol):
     def connect(self, host: str, port: int) -> Flow[None]: ...
     def secure(self, context: ssl.SSLContext, hostname: str | None) -> Flow[None]: ...
     def receive(self, timeout: float | None) -> Flow[bytes]: ...
-    def transmit(self, data: bytes) -> None: ...
+    def keep(self, data: bytes) -> bool: ...
+    def flush(self) -> Flow[None]: ...
     def info(self, name: str) -> object: ...
     def close(self) -> None: ...
 
@@ -534,7 +535,8 @@ class _SyncStream(httpcore.NetworkStream):
         return _run(self.line.receive(timeout), None)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.line.transmit(buffer)
+        if not self.line.keep(buffer):
+            _run(self.line.flush(), None)
 
     def close(self) -> None:
         self.line.close()
@@ -573,7 +575,8 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         return await _arun(self.line.receive(timeout), None)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self.line.transmit(buffer)
+        if not self.line.keep(buffer):
+            await _arun(self.line.flush(), None)
 
     async def aclose(self) -> None:
         self.line.close()
