@@ -109,9 +109,12 @@ class Screen:
 
     def note(self, text: str, style: str = "") -> None:
         """Tell something that is no result; nobody reading it is no reason to stop."""
-        with suppress(OSError):
+        try:
             self._write(self._err, text, style)
             self._err.flush()
+        except OSError:
+            # What is left in it fails again as Python ends, which would be another exit status.
+            _to_nowhere(self._err)
 
     def told(self, members: Mapping[str, object]) -> None:
         """Tell an error as JSON."""
@@ -141,10 +144,7 @@ class Screen:
 
     def give_up(self) -> None:
         """Let nothing more be written to stdout, as it cannot be."""
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._out.fileno())
-            os.close(nowhere)
+        _to_nowhere(self._out)
 
     def _write(self, stream: TextIO, text: str, style: str) -> None:
         text = printable(text, "\n")
@@ -152,6 +152,13 @@ class Screen:
             self.console(told=stream is self._err).print(Text(text, style), soft_wrap=True)
         else:
             stream.write(text + "\n")
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _unencodable(error: UnicodeError) -> tuple[str, int]:
