@@ -13,9 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import fields
 import pytest
-from assumptions import BEGIN, END
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -28,10 +26,8 @@ PAGES = [
 HISTORY = {"CHANGELOG.md", "decisions.md"}
 # What is said there is about rulings, or about what we assume as such.
 PROCESS = {"CONTRIBUTING.md", "maintaining.md", "upgrading.md", "doctor.md", "_doctor.py"}
-MARKS = [(BEGIN, END), (fields.BEGIN, fields.END)]
-MADE = re.compile(
-    "|".join(f"{re.escape(begin)}.*?{re.escape(end)}" for begin, end in MARKS), re.DOTALL
-)
+#: What `nox -s generate` makes of the contract and the assumptions.
+MADE = re.compile(r"<!-- Made of .*?<!-- End of what is made of [^\n]*", re.DOTALL)
 PATH = "/customers/{id}"
 Contract = dict[str, Any]
 Labels = dict[str, str]
