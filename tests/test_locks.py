@@ -252,6 +252,31 @@ class TestSharedLock:
 
         assert lock.ids == [id]
 
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_a_task_waits_for_it_no_longer_than_the_deadline(
+        self, fake: FakeCaibo, id: int, backend: str
+    ) -> None:
+        """Whoever has it may never give it back."""
+
+        class Taken(Lock):
+            async def __aenter__(self) -> None:
+                await anyio.sleep_forever()
+
+        async def update() -> None:
+            async with caibo.AsyncCaibo(
+                api_key=fake.api_key,
+                base_url=fake.base_url,
+                transport=fake.transport,
+                lock=Taken(fake),
+                deadline=0.05,
+            ) as client:
+                await client.customers.update(id, phone="new")
+
+        with pytest.raises(caibo.DeadlineExceededError, match="others held `lock=`; nothing was"):
+            anyio.run(update, backend=backend)
+
+        assert methods(fake) == ""
+
     def test_edit_and_apply_read_again_under_it(
         self, connect: Connect, fake: FakeCaibo, id: int
     ) -> None:

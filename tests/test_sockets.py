@@ -21,8 +21,9 @@ from forked import KEY, Apart, Authority, make
 from scripted import ID, RawServer
 
 import caibo
-from caibo._wire import local
+from caibo._wire import clock, local
 from caibo._wire.local import Local
+from caibo._wire.network import Network
 from caibo._wire.turns import Place, Places
 from caibo._wire.waiting import Flow, Threads, Transmit
 from caibo.testing import FakeCaibo, FakeServer
@@ -302,3 +303,41 @@ def result(flow: Flow[Place | None]) -> Place:
         next(flow)
     assert isinstance(ended.value.value, Place)
     return ended.value.value
+
+
+class TestOneEnd:
+    """A connection between two sockets of this process."""
+
+    @pytest.fixture
+    def pair(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Network, socket.socket]]:
+        here, there = socket.socketpair()
+        network = Network(layers=0, proxy=None)
+        network.ready, network.timeout, network.ends = True, 5.0, clock.now() + 5
+        monkeypatch.setattr(network, "_socket", here)
+        with here, there:
+            yield network, there
+
+    def test_nobody_there_to_take_a_request_is_a_failed_write(
+        self, pair: tuple[Network, socket.socket]
+    ) -> None:
+        """For httpcore, which reads on all the same: whoever hangs up may have said why."""
+        network, there = pair
+        network.keep(b"PUT")
+        there.close()
+
+        with pytest.raises(httpcore.WriteError):
+            Threads.run(network.flush())
+
+    @pytest.mark.parametrize("polls", [True, False], ids=["poll", "select"])
+    def test_what_came_unasked_is_seen(
+        self, pair: tuple[Network, socket.socket], monkeypatch: pytest.MonkeyPatch, *, polls: bool
+    ) -> None:
+        """Also where the operating system has no `poll`."""
+        network, there = pair
+        if not polls:
+            monkeypatch.setattr("caibo._wire.network._poll", None)
+
+        before = network.info("is_readable")
+        there.send(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+
+        assert (before, network.info("is_readable")) == (False, True)
