@@ -75,5 +75,5 @@ def tests(fake: FakeCaibo) -> None:
     """Ask the test kit for what there is not."""
     error("not-fond")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     error("not-found", idd=7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    list(error("conflict").problems)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    list(error("conflict").problems)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType]
     fake.assert_only_changed(7)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -53,7 +53,11 @@ _MODULE_OF = {
     "unmasked": "_allowed",
 }
 
-__all__ = [*_MODULE_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+# Written out for those who read it without running it: griffe, with which releases are compared.
+__all__ = [
+    "Cache", "Clock", "FakeCaibo", "FakeServer", "Headers", "Request", "Response",
+    "error", "plain_http", "unmasked",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:
