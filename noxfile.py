@@ -246,7 +246,7 @@ def minimums(session: nox.Session) -> None:
     install_wheel(session, *group("test"))
     # What only the tests need asks for newer ones, and does without them.
     session.install("--no-deps", *oldest)
-    session.run("pytest", *IN_PARALLEL, *WITHOUT_LONG, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *BETWEEN, *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])
