@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from caibo import testing
+
 # Each costs milliseconds, and few programs need them, or none before its first client.
 LATER = (
     *("attr", "attrs", "caibo_api", "caibo._wire.reasons", "caibo.audit"),
@@ -34,3 +36,8 @@ def test_a_client_has_what_its_calls_need() -> None:
     made = loaded_by("import caibo; caibo.Caibo(api_key='caibo_test_sk_0')")
 
     assert made >= {"attrs", "caibo_api", "caibo._wire.reasons", "difflib"}
+
+
+def test_the_names_of_the_test_kit_are_those_that_it_loads() -> None:
+    """They are written out twice: `__all__` for who reads it without running it."""
+    assert set(testing.__all__) == set(testing._MODULE_OF)
