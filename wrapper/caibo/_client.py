@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import httpx
@@ -16,18 +13,9 @@ import httpx
 from caibo import _tests_only
 from caibo._customers import AsyncCustomers, Customers
 from caibo._errors import ConfigurationError
-from caibo._record.contract import contract
-from caibo._version import __version__
-from caibo._wire import door
+from caibo._wire import door, options
 from caibo._wire.connections import Connections, Face, Route
-from caibo._wire.credentials import (
-    ApiKey,
-    BearerToken,
-    Credential,
-    Foreign,
-    Provider,
-    header_value,
-)
+from caibo._wire.credentials import ApiKey, BearerToken, Credential, Provider
 from caibo._wire.exchange import (
     AsyncLockProvider,
     Gateway,
@@ -36,7 +24,8 @@ from caibo._wire.exchange import (
     Options,
     Wire,
 )
-from caibo._wire.headers import merged, usable
+from caibo._wire.foreign import Foreign
+from caibo._wire.headers import fixed, header_value, merged, usable
 from caibo._wire.limit import Limit
 from caibo._wire.loaded import load
 from caibo._wire.local import Local
@@ -50,10 +39,6 @@ from caibo._write.session import Confirm, Session, Settings
 
 if TYPE_CHECKING:
     from caibo_api import Client as APIClient
-
-# An address, or labels as the name system has them (RFC 1035, section 2.3.4), underscores too.
-_HOST = rb"[0-9a-f.]*:[0-9a-f:.]+|(?:[0-9a-z_-]{1,63}\.)*[0-9a-z_-]{1,63}\.?"
-_A_DAY = 86_400  # sockets and locks refuse times of many years with errors of their own
 
 
 def _no_client() -> NoReturn:
@@ -93,25 +78,25 @@ class _Client:
             credential = _credential(api_key, access_token, auth)
         except ConfigurationError as error:
             refusal = error.with_traceback(None)
-        sent = merged(_fixed_headers(), headers)
+        sent = merged(fixed(), headers)
         # Error reporters show the locals of frames.
         del api_key, access_token, auth, headers
         if credential is None:
             raise cast(ConfigurationError, refusal)
         if base_url is None:  # an empty one is a mistake, and must not mean the real gateway
-            base_url = os.environ.get("CAIBO_BASE_URL") or _server()
-        url, self._plain_host = _checked_url(base_url)
+            base_url = os.environ.get("CAIBO_BASE_URL") or options.server()
+        url, self._plain_host = options.address(base_url)
         _tests_only.check(credential.mode_now, self._plain_host)
         self._options = Options(
-            timeout=_seconds("timeout", timeout),
-            deadline=_seconds("deadline", deadline),
-            max_retries=_count("max_retries", max_retries, 0, 10),
+            timeout=options.seconds("timeout", timeout),
+            deadline=options.seconds("deadline", deadline),
+            max_retries=options.count("max_retries", max_retries, 0, 10),
             headers=usable(sent),
         )
         self._settings = Settings(
             validate=_rules(validate),
             confirm=confirm,
-            max_base_age=_age(max_base_age),
+            max_base_age=options.age(max_base_age),
             deadline=self._options.deadline,
             send=check_send(send),
         )
@@ -119,8 +104,8 @@ class _Client:
         self._observers = _callables(observers)
         if lock is not None and not callable(lock):
             raise ConfigurationError("lock must be callable: it gets an id, and gives a lock")
-        connections = _count("max_connections", max_connections, 1, 10_000)
-        rate = None if rate_limit is None else _rate(rate_limit)
+        connections = options.count("max_connections", max_connections, 1, 10_000)
+        rate = None if rate_limit is None else options.rate(rate_limit)
         if not isinstance(transport, self._kind | None):
             name = type(self).__name__
             raise ConfigurationError(f"transport: {name} needs an httpx.{self._kind.__name__}")
@@ -211,11 +196,11 @@ class _Client:
         sent = merged(was.headers, headers)
         del headers
         light._options = Options(
-            timeout=was.timeout if timeout is None else _seconds("timeout", timeout),
-            deadline=was.deadline if deadline is None else _seconds("deadline", deadline),
+            timeout=was.timeout if timeout is None else options.seconds("timeout", timeout),
+            deadline=was.deadline if deadline is None else options.seconds("deadline", deadline),
             max_retries=was.max_retries
             if max_retries is None
-            else _count("max_retries", max_retries, 0, 10),
+            else options.count("max_retries", max_retries, 0, 10),
             headers=usable(sent),
         )
         settings = self._settings
@@ -439,58 +424,6 @@ def _from_environment(name: str) -> str | None:
     return header_value(name, value) if value else None
 
 
-def _checked_url(base_url: str) -> tuple[httpx.URL, str | None]:
-    """Return the URL, and the host where it is plain http to another machine."""
-    try:
-        url = httpx.URL(base_url)
-        host = url.host  # httpx decodes it only now, and may fail to
-    except (httpx.InvalidURL, TypeError, ValueError):  # their texts quote it
-        raise ConfigurationError("base_url is no URL; write it as https://host/prefix") from None
-    if url.port is not None and not 0 < url.port < 65536:
-        raise ConfigurationError("base_url must have a port from 1 to 65535, or none")
-    if url.scheme not in ("http", "https") or not re.fullmatch(_HOST, url.raw_host):
-        raise ConfigurationError("base_url must start with https:// and name a host")
-    # An empty query or fragment is not seen in a parsed URL.
-    if url.userinfo or set(str(base_url)) & set("?#"):
-        raise ConfigurationError("base_url must have no user, query or fragment")
-    return url, host if url.scheme == "http" and not _is_loopback(host) else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _server() -> str:
-    url: str = contract()["servers"][0]["url"]
-    return url
-
-
-def _seconds(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _A_DAY:
-        raise ConfigurationError(f"{name} must be a positive number of seconds, at most a day")
-    return float(value)
-
-
-def _age(value: float) -> float:
-    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds("max_base_age", value)
-
-
-def _rate(value: float) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 1 / _A_DAY <= value <= 1_000_000:
-        raise ConfigurationError("rate_limit must be a positive number of requests a second")
-    return float(value)
-
-
-def _count(name: str, value: int, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigurationError(f"{name} must be a whole number from {least} to {most:,}")
-    return value
-
-
 def _rules(validate: bool | Rules) -> bool | Rules:
     if not isinstance(validate, bool) and not callable(validate):
         raise ConfigurationError("validate must be true, false, or a callable: docs/validation.md")
@@ -502,20 +435,3 @@ def _callables(observers: Sequence[Observer]) -> tuple[Observer, ...]:
         if not callable(observer):
             raise ConfigurationError("observers must be callable")
     return tuple(observers)
-
-
-@cache
-def _fixed_headers() -> httpx.Headers:
-    return httpx.Headers(
-        {
-            "Accept": "application/json, application/problem+json",
-            # A record is small, and what is not packed cannot unpack to a flood.
-            "Accept-Encoding": "identity",
-            "User-Agent": _user_agent(),
-        }
-    )
-
-
-def _user_agent() -> str:
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"caibo/{__version__} python/{python} httpx/{httpx.__version__}"

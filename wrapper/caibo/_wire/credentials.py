@@ -21,23 +21,22 @@ from caibo._errors import (
     ConfigurationError,
     MalformedResponseError,
     RenewalError,
-    TransportError,
 )
 from caibo._record.document import Document
 from caibo._record.json_text import encode
 from caibo._wire import clock
 from caibo._wire.answers import Answer, line
 from caibo._wire.calls import body, call
+from caibo._wire.headers import header_value, unfit
 from caibo._wire.hints import page_of
 from caibo._wire.local import Local
 from caibo._wire.refusals import (
     deadline_exceeded,
-    error_from_exception,
     error_from_response,
     renewal_failed,
 )
 from caibo._wire.turns import Places
-from caibo._wire.waiting import LEAVE_WITHIN, Ask, AuthFlow, Flow, LateError
+from caibo._wire.waiting import Ask, Flow, LateError
 
 if TYPE_CHECKING:
     from caibo._wire.exchange import Mode, Wire
@@ -333,91 +332,6 @@ def _ends(answer: Answer, expire_date: object) -> float | None:
     expires, sent = (when if when.tzinfo else when.replace(tzinfo=UTC) for when in (expires, sent))
     seconds = (expires - sent).total_seconds()
     return clock.now() + max(seconds - _RENEW_EARLY, seconds / 2) if seconds > 0 else None
-
-
-class Foreign(Credential):
-    """Let an `httpx.Auth` of the caller's do what it would do in a client of httpx."""
-
-    def __init__(self, auth: httpx.Auth) -> None:
-        self._auth = auth
-
-    def authorised(self, request: httpx.Request, wire: Wire) -> Flow[Answer]:
-        steps = wire.face.auth_flow(self._auth, request)
-        try:
-            return (yield from self._exchanged(steps, request, wire))
-        except GeneratorExit:  # then nobody takes another step
-            raise
-        except BaseException:
-            with suppress(Exception):
-                yield Ask(steps.finish, seconds=LEAVE_WITHIN, shielded=True)
-            raise
-
-    def _exchanged(self, steps: AuthFlow, request: httpx.Request, wire: Wire) -> Flow[Answer]:
-        answer: Answer | None = None
-        may_count = False  # whether the gateway may have carried the request out
-        while wanted := (yield from self._next(steps, answer, request, wire, may_count)):
-            own = wanted is request or (wanted.method, wanted.url) == (request.method, request.url)
-            try:
-                answer = yield from wire.once(wanted, anywhere=wanted is not request)
-            except CaiboError as error:
-                if own:
-                    raise
-                if may_count:
-                    what = f"{line(request)}: {self._name} failed after it was sent: {error}"
-                    raise TransportError(what, request_sent="maybe") from error
-                raise renewal_failed(error) from error
-            may_count = may_count or (own and not 400 <= answer.status_code < 500)
-        if answer is None:
-            raise ConfigurationError(f"{self._name} sends no request")
-        return answer
-
-    def _next(
-        self,
-        steps: AuthFlow,
-        answer: Answer | None,
-        request: httpx.Request,
-        wire: Wire,
-        may_count: bool,
-    ) -> Flow[httpx.Request | None]:
-        """Ask for the next request; `None` at the end."""
-        response = None if answer is None else answer.as_response()
-        try:
-            told = yield Ask(steps.advance, (response,), seconds=wire.ends - clock.now())
-        except LateError:
-            raise deadline_exceeded(request, sent=may_count) from None
-        except Exception as error:
-            found = error_from_exception(request, error, wire.ends, unsent=not may_count)
-            raise found from None if found is error else error
-        for wanted in told:
-            if not isinstance(wanted, httpx.Request):
-                raise ConfigurationError(f"{self._name} yields something else than a request")
-            return wanted
-        return None
-
-    @property
-    def _name(self) -> str:
-        return type(self._auth).__name__
-
-
-def header_value(name: str, value: object) -> str:
-    """Refuse here what httpx or h11 would refuse with the value in their message."""
-    if wrong := unfit(name, value):
-        del value  # error reporters show the locals of frames
-        raise ConfigurationError(wrong)
-    return cast(str, value)
-
-
-def unfit(name: str, value: object) -> str | None:
-    """Say why a secret cannot stand in a header, if so."""
-    if not isinstance(value, str) or not value:
-        return f"{name} must be a non-empty string"
-    for position, character in enumerate(value):
-        if not "!" <= character <= "~":
-            return (
-                f"{name} has a character at position {position} that cannot stand in a header "
-                "(a space, a line break from a file, or beyond ASCII)"
-            )
-    return None
 
 
 def _no_text(name: str, value: object) -> str | None:

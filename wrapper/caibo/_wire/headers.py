@@ -1,13 +1,17 @@
-"""`headers=`: what a caller may send with every request."""
+"""What is sent with every request: this client's own headers, and the caller's `headers=`."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
+from functools import cache
+from typing import cast
 
 import httpx
 
 from caibo._errors import ConfigurationError
+from caibo._version import __version__
 
 #: What this client sets, or promises something about.
 _OURS = (
@@ -28,6 +32,24 @@ class Sent(httpx.Headers):
 
     def __repr__(self) -> str:
         return "Headers(…)"
+
+
+@cache
+def fixed() -> httpx.Headers:
+    """Return what this client sends of its own."""
+    return httpx.Headers(
+        {
+            "Accept": "application/json, application/problem+json",
+            # A record is small, and what is not packed cannot unpack to a flood.
+            "Accept-Encoding": "identity",
+            "User-Agent": _user_agent(),
+        }
+    )
+
+
+def _user_agent() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"caibo/{__version__} python/{python} httpx/{httpx.__version__}"
 
 
 def merged(before: httpx.Headers, more: Mapping[str, str | None] | None) -> Sent | str:
@@ -73,3 +95,24 @@ def of_the_caller(headers: httpx.Headers) -> list[str]:
     values = [v for k, v in headers.multi_items() if k == "cookie" or not re.fullmatch(_OURS, k)]
     # The gateway may quote a token without its scheme.
     return [*values, *(value.rpartition(" ")[2] for value in values)]
+
+
+def header_value(name: str, value: object) -> str:
+    """Refuse here what httpx or h11 would refuse with the value in their message."""
+    if wrong := unfit(name, value):
+        del value  # error reporters show the locals of frames
+        raise ConfigurationError(wrong)
+    return cast(str, value)
+
+
+def unfit(name: str, value: object) -> str | None:
+    """Say why a secret cannot stand in a header, if so."""
+    if not isinstance(value, str) or not value:
+        return f"{name} must be a non-empty string"
+    for position, character in enumerate(value):
+        if not "!" <= character <= "~":
+            return (
+                f"{name} has a character at position {position} that cannot stand in a header "
+                "(a space, a line break from a file, or beyond ASCII)"
+            )
+    return None
