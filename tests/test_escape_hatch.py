@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,11 @@ def http(client: Face) -> Any:
 def request(client: Face, method: str, url: str, **options: Any) -> httpx.Response:
     response: httpx.Response = client.wait(http(client).request, method, url, **options)
     return response
+
+
+def unfinished() -> list[Any]:
+    """Find the async generators that have begun and not ended."""
+    return [o for o in gc.get_objects() if inspect.isasyncgen(o) and o.ag_frame is not None]
 
 
 class TestItsCalls:
@@ -293,6 +300,20 @@ class TestUploads:
             request(connect(deadline=0.05), "PUT", "/customers/1", content=endless())
 
         assert fake.requests == []
+
+    @pytest.mark.parametrize("connect", ["asyncio", "trio"], indirect=True)
+    def test_one_that_could_not_be_sent_leaves_nothing_unfinished(self, connect: Connect) -> None:
+        """trio warns of each generator that is left for the garbage collector."""
+        before = unfinished()
+
+        # Who accepts no connection takes no more than fits into its buffers.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            client = connect(base_url=url, transport=None, timeout=0.05, max_retries=0)
+            with pytest.raises(caibo.TransportError):
+                request(client, "PUT", "/customers/1", content=bytes(2**24))
+
+        assert unfinished() == before
 
     def test_a_lost_write_is_not_sent_again(self, connect: Connect) -> None:
         """Nobody reads back here, so the error says that it may have arrived."""

@@ -12,7 +12,7 @@ import inspect
 import os
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
@@ -620,5 +620,12 @@ class _Leased:
 
     async def handle_async_request(self, request: Any) -> httpcore.Response:
         connection = request.extensions[CONNECTION]
-        response: httpcore.Response = await connection.handle_async_request(request)
+        request.stream = parts = aiter(request.stream)
+        try:
+            response: httpcore.Response = await connection.handle_async_request(request)
+        except BaseException:
+            # trio warns of a generator that nobody exhausts nor closes.
+            if isinstance(parts, AsyncGenerator):
+                await parts.aclose()
+            raise
         return response
