@@ -16,7 +16,7 @@ import trustme
 from cryptography import x509
 from faces import Connect
 from proxying import ENVIRONMENT, Gateway, everything, trust
-from scripted import ID, KEY, RECORD, framed
+from scripted import ID, KEY, RECORD, RawServer, framed
 
 import caibo
 from caibo._wire.tls import ssl_context, trusted_by
@@ -312,3 +312,26 @@ class TestFailures:
 
         assert gateway.connections == 1
         assert caught.value.request_sent == "no"
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 999\r\n"], ids=["none", "more"])
+def test_an_end_without_the_goodbye_of_tls_is_an_end(
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    authority: trustme.CA,
+    tmp_path: Path,
+    length: bytes,
+) -> None:
+    """Whether all has come is seen from the length, or from the JSON object itself."""
+    trust(monkeypatch, tmp_path, authority)
+    gateway = RawServer(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + RECORD)
+    gateway.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(gateway.tls)
+
+    with gateway.serve() as link:
+        client = connect(max_retries=0, **link)
+        if length:
+            with pytest.raises(caibo.TransportError):
+                client.get(ID)
+        else:
+            assert client.get(ID).id == ID

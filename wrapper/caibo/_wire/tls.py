@@ -62,10 +62,14 @@ def _variables_set() -> list[str]:
 def _context(name: str, path: str, state: _State) -> ssl.SSLContext:
     """Load the certificates; another `state` means that they are not what they were."""
     if name == "SSL_CERT_FILE":
-        return ssl.create_default_context(cafile=path)
-    if name == "SSL_CERT_DIR":
-        return ssl.create_default_context(capath=path)
-    return httpx.create_ssl_context()
+        context = ssl.create_default_context(cafile=path)
+    elif name == "SSL_CERT_DIR":
+        context = ssl.create_default_context(capath=path)
+    else:
+        context = httpx.create_ssl_context()
+    # An end without a goodbye is an error with some builds of Python, and none with others.
+    context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    return context
 
 
 def _state(name: str, path: str) -> _State:
