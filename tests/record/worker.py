@@ -126,6 +126,7 @@ async def async_worker(backend: str, gateway: Gateway) -> None:
         gateway(case)
         measure = Measure(tasks)
         told = await async_update(gateway.base_url, measure.look, confirm)
+        await anyio.wait_all_tasks_blocked()  # what only ends is not left
         finish(measure.told(told), log, gateway)
 
 
