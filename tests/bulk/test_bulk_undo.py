@@ -67,6 +67,31 @@ class TestWhatARunWrote:
 
         assert [failure.error for failure in report.failures] == ["BadRequestError"]
 
+    def test_also_from_a_backup_that_two_runs_share(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """What the other run wrote is somebody else's, and stays."""
+        [id] = customers(fake, 1)
+        crowd.update([(id, {"phone": "monday", "member_id": "M-2"})])
+        crowd.journal = crowd.journal.with_name("tuesday.jsonl")
+        crowd.update([(id, {"phone": "tuesday"})])
+
+        report = crowd.undo()
+
+        assert report.outcomes == {"accepted": 1}
+        assert (fake.document(id)["phone"], fake.document(id)["memberId"]) == ("monday", "M-2")
+
+    def test_also_where_somebody_else_wrote_between_two_rows(
+        self, crowd: Bulk, fake: FakeCaibo
+    ) -> None:
+        """Each field goes back to what it said before the run wrote that one."""
+        [id] = customers(fake, 1)
+        crowd.update([(id, {"phone": "new"})])
+        fake.change(id, memberId="of somebody else")
+        crowd.update([(id, {"phone": "new"}), (id, {"member_id": "M-2"})])
+
+        assert crowd.undo().ok
+        assert fake.document(id)["memberId"] == "of somebody else"
+        assert fake.document(id)["phone"] == "old"
+
     def test_only_once(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """Doing it again does no harm, and writes nothing."""
         ids = customers(fake, 2)
@@ -169,6 +194,35 @@ class TestAnUndo:
         report = crowd.undo()
 
         assert report.outcomes == {"left": 1, "failed": 1}
+
+    def test_tells_of_a_backup_of_another_run(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """Which knows the customer, and not what this run found."""
+        ids = customers(fake, 1)
+        crowd.update([(ids[0], {"phone": "monday"})])
+        kept = crowd.backup.read_bytes()
+        crowd.journal = crowd.journal.with_name("tuesday.jsonl")
+        crowd.update([(ids[0], {"phone": "tuesday"})])
+        crowd.backup.write_bytes(kept)
+
+        report = crowd.undo()
+
+        assert report.outcomes == {"left": 1}
+        assert "from before this run" in report.failures[0].message
+        assert fake.document(ids[0])["phone"] == "tuesday"
+
+    def test_is_not_kept_in_another_file(
+        self, crowd: Bulk, fake: FakeCaibo, tmp_path: Path
+    ) -> None:
+        """One that was named by mistake stays as it is, and nothing is sent."""
+        ids = customers(fake, 1)
+        mine = tmp_path / "customers.jsonl"
+        mine.write_text('{"id": 7}\n')
+
+        with pytest.raises(caibo.ConfigurationError, match="is no backup; name a new file"):
+            crowd.update(phones(ids), backup=mine)
+
+        assert mine.read_text() == '{"id": 7}\n'
+        assert fake.requests == []
 
     def test_tells_of_what_nobody_knows(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """The same call looks again, and finds it done."""

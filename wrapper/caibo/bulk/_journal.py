@@ -18,13 +18,14 @@ import os
 import secrets
 from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, cast
 
-from caibo import Change, ConfigurationError, Document
-from caibo.bulk._lines import Hold, Lines
+from caibo import Change, ConfigurationError
+from caibo.bulk._lines import Hold, Lines, path_of
 
 FORMAT = "caibo-bulk/1"
 _HEAD = f'{{"format": "{FORMAT}"'.encode()
@@ -46,6 +47,28 @@ class State(IntEnum):
     DONE = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run wrote of one customer, in HMACs by field.
+
+    Attributes:
+        row: the last that did.
+        before: what the record said before the run's first write of the field.
+        after: what was sent last, and what was seen after that.
+    """
+
+    row: int
+    before: dict[str, str | None]
+    after: dict[str, set[str | None]]
+
+    def upon(self, earlier: Written | None, either: Mapping[str, set[str | None]]) -> Written:
+        """Join this with what an earlier row wrote; `either` may be there as well."""
+        if earlier is None:
+            return self
+        after = {name: values | either.get(name, set()) for name, values in self.after.items()}
+        return Written(self.row, self.before | earlier.before, earlier.after | after)
+
+
 class Journal:
     """Append to a journal, and know what it says of earlier runs.
 
@@ -59,7 +82,7 @@ class Journal:
     def __init__(
         self, path: str | os.PathLike[str], key: bytes | str | None, mode: str, *, old: bool = False
     ) -> None:
-        self.path = _path(path, "journal")
+        self.path = path_of(path, "journal")
         self.fates: dict[int, Hmacs] = {}
         self._states = bytearray()
         self._checks = array("Q")
@@ -123,29 +146,29 @@ class Journal:
         except OSError as error:
             _log.error("the journal %s cannot be written: %s", self.path, error.strerror)
 
-    def written(self) -> dict[int, tuple[int, dict[str, set[str | None]]]]:
-        """Return the last row of each customer, and by field what was sent or seen afterwards."""
-        found: dict[int, tuple[int, dict[str, set[str | None]]]] = {}
-        sent: dict[int, tuple[int, dict[str, set[str | None]]]] = {}
+    def written(self) -> dict[int, Written]:
+        """Return what was written of each customer, a later row upon an earlier one."""
+        found: dict[int, Written] = {}
+        sent: dict[int, tuple[int, Written]] = {}
         for _, line in self.lines.read():
             said = _parsed(line)
             try:
                 if "intent" in said:
+                    before = {name: sides[0] for name, sides in said["hmac"].items()}
                     after = {name: {sides[1]} for name, sides in said["hmac"].items()}
-                    sent[said["row"]] = said["id"], after
+                    sent[said["row"]] = said["id"], Written(said["row"], before, after)
                 elif (write := sent.pop(said.get("row", 0), None)) and said["outcome"] not in OPEN:
-                    id, hmacs = write
+                    id, last = write
                     seen: dict[str, str | None] = said.get("seen") or {}
                     for name, value in seen.items():
-                        hmacs.setdefault(name, set()).add(value)
+                        last.after.setdefault(name, set()).add(value)
                     # What was written before is not what the record says any more.
-                    found[id] = said["row"], {**found.get(id, (0, {}))[1], **hmacs}
+                    found[id] = last.upon(found.get(id), {})
             except (KeyError, TypeError, IndexError, AttributeError):
                 continue
-        for row, (id, hmacs) in sent.items():  # nobody knows whether these were applied
-            known = found.get(id, (0, {}))[1]
-            both = {n: known.get(n, set()) | hmacs.get(n, set()) for n in (*known, *hmacs)}
-            found[id] = row, both
+        for id, last in sent.values():  # nobody knows whether these were applied
+            known = found.get(id)
+            found[id] = last.upon(known, {} if known is None else known.after)
         return found
 
     def _begin(self) -> None:
@@ -155,9 +178,7 @@ class Journal:
             try:
                 if begun:
                     self._take(said)
-                elif said or (
-                    at == 0 and line.strip() and not _HEAD.startswith(line[: len(_HEAD)].strip())
-                ):
+                elif said or (at == 0 and line.strip() and not _is_torn_head(line)):
                     self._check_head(said)
                     begun = True
             except (KeyError, TypeError, ValueError, IndexError, AttributeError):
@@ -207,50 +228,6 @@ class Journal:
         ).hexdigest()
 
 
-class Backup:
-    """Keep each record as it was read before it was written."""
-
-    def __init__(self, path: str | os.PathLike[str], *, old: bool = False) -> None:
-        path = _path(path, "backup")
-        if old and not path.exists():
-            raise ConfigurationError(f"there is no backup {path}")
-        self.lines = Lines(path, "backup")
-
-    def keep(self, row: int, id: int, before: Document) -> int:
-        """Write a record down; return what to flush."""
-        # A line break in JSON text stands between tokens, never in one.
-        text = str(before).replace("\r", " ").replace("\n", " ")
-        if (
-            text.count("{") + text.count("[") > 90
-        ):  # an object around it would be one level too many
-            text = json.dumps(text)
-        return self.lines.append(f'{{"row": {row}, "id": {id}, "before": {text}}}'.encode())
-
-    def at(self, offset: int) -> Document:
-        """Return the record that was kept there."""
-        with self.lines.path.open("rb") as file:
-            file.seek(offset)
-            return _before(Document.parse(file.readline()))
-
-    def firsts(self) -> dict[int, int]:
-        """Return where the first record of each customer is kept."""
-        found: dict[int, int] = {}
-        for at, line in self.lines.read():
-            try:
-                kept = Document.parse(line)
-                if kept["id"] not in found:
-                    _before(kept)
-                    found[int(kept["id"])] = at
-            except (ValueError, KeyError, TypeError):
-                continue
-        return found
-
-
-def _before(kept: Document) -> Document:
-    text = kept.text("before") or ""
-    return Document.parse(kept["before"] if text.startswith('"') else text)
-
-
 def status(path: str | os.PathLike[str]) -> dict[str, int]:
     """Count the rows of a journal by the outcome that it has of them last.
 
@@ -258,7 +235,7 @@ def status(path: str | os.PathLike[str]) -> dict[str, int]:
     it died.  It needs no key, and may be asked while a run goes on.
 
     Raises:
-        ConfigurationError: it cannot be read.
+        ConfigurationError: it cannot be read, or is no journal.
 
     Example:
         >>> rows = [(12345, {"phone": None})]
@@ -267,10 +244,14 @@ def status(path: str | os.PathLike[str]) -> dict[str, int]:
         {'accepted': 1}
     """
     last: dict[int, str] = {}
+    begun = False
     try:
         with Path(path).open("rb") as lines:
             for line in lines:
                 said = _parsed(line)
+                begun = begun or said.get("format") == FORMAT
+                if not begun and not _is_torn_head(line):
+                    raise ConfigurationError(f"{path} is no journal of {FORMAT}")
                 if "row" in said:
                     last[said["row"]] = said.get("outcome", "intended")
     except OSError as error:
@@ -279,12 +260,6 @@ def status(path: str | os.PathLike[str]) -> dict[str, int]:
     for outcome in last.values():
         counts[outcome] = counts.get(outcome, 0) + 1
     return counts
-
-
-def _path(path: str | os.PathLike[str], what: str) -> Path:
-    if not isinstance(path, str | os.PathLike) or str(path) in ("", ".") or "\0" in str(path):
-        raise ConfigurationError(f"{what} must name a file")
-    return Path(path).absolute()  # whoever changes directory keeps one file
 
 
 def _key(journal: Path, given: bytes | str | None) -> bytes:
@@ -324,6 +299,10 @@ def _parsed(line: bytes) -> dict[str, Any]:
     except ValueError:  # what a crash has left of a line
         return {}
     return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+
+
+def _is_torn_head(line: bytes) -> bool:
+    return _HEAD.startswith(line[: len(_HEAD)].strip())
 
 
 def _short(check: str) -> int:

@@ -136,6 +136,12 @@ class Hold:
             os.close(self._file)
 
 
+def path_of(path: str | os.PathLike[str], what: str) -> Path:
+    if not isinstance(path, str | os.PathLike) or str(path) in ("", ".") or "\0" in str(path):
+        raise ConfigurationError(f"{what} must name a file")
+    return Path(path).absolute()  # whoever changes directory keeps one file
+
+
 def _taken(path: Path) -> ConfigurationError:
     return ConfigurationError(f"another run has the journal {path}")
 

@@ -13,7 +13,8 @@ from caibo import (
     Plan,
     UnknownOutcomeError,
 )
-from caibo.bulk._journal import Backup, Journal
+from caibo.bulk._backup import Backup
+from caibo.bulk._journal import Journal
 from caibo.bulk._work import Calls, Customers, Job, Result, failed, member
 
 _FIELDS = CustomerChanges.__annotations__
@@ -35,14 +36,14 @@ class Undoer:
         self._backup = backup
         self._verbs = customers
         self._dry_run = dry_run
-        self._firsts = backup.firsts()
+        self._places = backup.places()
         self._written = journal.written()
         self.customers = len(self._written)
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Give row and customer of each last write."""
-        for id, (row, _) in self._written.items():
-            yield row, id
+        for id, written in self._written.items():
+            yield written.row, id
 
     def admit(self, number: int, item: Any) -> Calls[Job | None]:
         """Make a job of a customer."""
@@ -65,13 +66,8 @@ class Undoer:
             return failed(job, outcome, error)
 
     def _undone(self, job: Job) -> Calls[Result]:
-        customers, id, (_, hmacs) = self._verbs, job.id, self._written[job.id]
-        if id not in self._firsts:
-            raise ConflictError(
-                f"the backup has no record of customer {id}; nothing was written", conflicts={}
-            )
-        then = self._backup.at(self._firsts[id])
-        old = {name: member(then, name) for name in hmacs}
+        customers, id, hmacs = self._verbs, job.id, self._written[job.id].after
+        old = self._old(id)
         plan: Plan = yield lambda: customers.plan(id, **_arguments(old))
         now = {name: member(plan.base, name) for name in hmacs}
         signed = {name: self._journal.hmac(id, name, value) for name, value in now.items()}
@@ -93,6 +89,24 @@ class Undoer:
                 conflicts=theirs,
             )
         return Result(job, outcome)
+
+    def _old(self, id: int) -> dict[str, object]:
+        """Return what the record said before; a backup may be that of other runs, too."""
+        before = self._written[id].before
+        found: dict[str, object] = {}
+        for at in self._places.get(id, ()):
+            record = self._backup.at(at)
+            for name in before.keys() - found.keys():
+                value = member(record, name)
+                if self._journal.hmac(id, name, value) == before[name]:
+                    found[name] = value
+        if len(found) < len(before):
+            raise ConflictError(
+                f"the backup has no record of customer {id} from before this run; "
+                "nothing was written",
+                conflicts={},
+            )
+        return found
 
 
 def _arguments(values: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from caibo import AsyncCaibo, Caibo, ConfigurationError
-from caibo.bulk._journal import Backup, Journal
+from caibo.bulk._backup import Backup
+from caibo.bulk._journal import Journal
 from caibo.bulk._report import Progress, Report
 from caibo.bulk._rows import CsvRows, Empty, JsonRows, Rows
 from caibo.bulk._run import Flow, Run, Settings, asking
@@ -156,10 +157,11 @@ def undo(
 ) -> Report:
     """Put back what a run has written, where the record still says it.
 
-    Each field goes back to what the backup says, if it has what was sent, or what was
-    seen afterwards; one that somebody has changed since is left alone and told, with
-    the outcome "left".  Doing it twice does no harm.  A member that the record did not
-    have comes back as null.  In memory a customer takes about a kilobyte.
+    Each field goes back to what it said before the run's first write of it, if it has
+    what was sent, or what was seen afterwards; one that somebody has changed since is
+    left alone and told, with the outcome "left".  Doing it twice does no harm.  A
+    member that the record did not have comes back as null.  In memory a customer takes
+    about a kilobyte.
 
     Args:
         client: as in `update`.

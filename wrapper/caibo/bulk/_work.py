@@ -23,7 +23,8 @@ from caibo import (
     WriteIntended,
     WriteStoppedError,
 )
-from caibo.bulk._journal import Backup, Journal, State
+from caibo.bulk._backup import Backup
+from caibo.bulk._journal import Journal, State
 from caibo.bulk._report import Failure, failure_of
 from caibo.bulk._rows import Row, Rows, row_of
 from caibo.bulk._trouble import Meaning, again, meaning
