@@ -126,6 +126,7 @@ def test_says_what_an_empty_cell_means(
 
     assert (refused.status, cleared.status) == (2, 0)
     assert "2 problems, nothing was sent" in refused.err
+    assert "say --empty keep or --empty clear" in refused.err
     assert fake.document(ids[0])["phone"] is None
 
 
@@ -138,12 +139,82 @@ def test_keeps_the_failures(shell: Shell, ids: list[int], folder: Path) -> None:
     assert (failed["row"], failed["id"], failed["error"]) == ("2", "404", "NotFoundError")
 
 
-def test_tells_where_the_failures_cannot_be_kept(shell: Shell, ids: list[int]) -> None:
+def test_begins_only_where_the_failures_can_be_kept(
+    shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path
+) -> None:
+    """A mistyped path is told before the first request, and no other file is overwritten."""
+    (folder / "mine.csv").write_text("id,phone\n")
+
+    nowhere = shell("bulk", "rows.csv", *RUN, "--failures", "no/failed.csv")
+    mine = shell("bulk", "rows.csv", *RUN, "--failures", "mine.csv")
+
+    assert (nowhere.status, mine.status, fake.requests) == (1, 2, [])
+    assert "no/failed.csv cannot be written: No such file" in nowhere.err
+    assert "mine.csv is there already, and is no list of failures" in mine.err
+    assert (folder / "mine.csv").read_text() == "id,phone\n"
+
+
+def test_writes_the_failures_of_the_next_run_over_its_own(
+    shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path
+) -> None:
+    """As the same command goes on."""
+    shell("bulk", "rows.csv", *RUN, "--failures", "failed.csv")
+    fake.add_customer(id=404)
+
+    ran = shell("bulk", "rows.csv", *RUN, "--failures", "failed.csv")
+
+    assert ran.status == 0
+    assert len((folder / "failed.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_tells_where_the_failures_could_not_be_kept(shell: Shell, ids: list[int]) -> None:
     """The run is what it was."""
-    ran = shell("bulk", "rows.csv", *RUN, "--failures", "no/failed.csv")
+    ran = shell("bulk", "rows.csv", *RUN, "--failures", "/dev/full")
 
     assert (ran.status, "accepted\t3" in ran.out) == (1, True)
-    assert "no/failed.csv cannot be written: No such file" in ran.err
+    assert "/dev/full cannot be written: No space" in ran.err
+
+
+def test_reads_cells_that_a_semicolon_parts(
+    shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path
+) -> None:
+    """As spreadsheets write them where the comma is in numbers."""
+    (folder / "rows.csv").write_text(f"id;phone\n{ids[0]};+1\n")
+
+    ran = shell("bulk", "rows.csv", *RUN, "--delimiter", ";")
+
+    assert (ran.status, fake.document(ids[0])["phone"]) == (0, "+1")
+
+
+def test_says_that_there_were_no_rows(shell: Shell, gateway: FakeCaibo, folder: Path) -> None:
+    """Rather than nothing, which looks as if all were done."""
+    (folder / "rows.csv").write_text("id,phone\n")
+
+    ran = shell("bulk", "rows.csv", *RUN)
+
+    assert ran == (0, "", "caibo: there were no rows\n")
+
+
+def test_counts_nothing_in_what_is_no_journal(shell: Shell, ids: list[int]) -> None:
+    """The rows, say."""
+    ran = shell("bulk", "--status", "rows.csv")
+
+    assert (ran.status, ran.out) == (2, "")
+    assert "rows.csv is no journal" in ran.err
+
+
+def test_does_not_send_others_on_with_rows_of_another_run(
+    shell: Shell, ids: list[int], folder: Path
+) -> None:
+    """The same command would end there again."""
+    shell("bulk", "rows.csv", *RUN)
+    (folder / "rows.csv").write_text(f"id,phone\n{ids[0]},+1\n")
+
+    ran = shell("bulk", "rows.csv", *RUN)
+
+    assert "row 1 is not the row 1 of the journal" in ran.err
+    assert "goes on from there" not in ran.err
 
 
 def test_shows_twenty_failures(shell: Shell, gateway: FakeCaibo, folder: Path) -> None:

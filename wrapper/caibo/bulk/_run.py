@@ -142,10 +142,10 @@ class Run:
         if not isinstance(error, CaiboError):
             raise error
         rows = self.report.rows
-        raise RunStoppedError(
-            f"the run ended after {rows} rows: {why}\n  The same call goes on from there.",
-            report=self.report,
-        ) from error
+        told = f"the run ended after {rows} rows: {why}"
+        if not isinstance(error, DiffersError):  # it would end there again
+            told += "\n  The same call goes on from there."
+        raise RunStoppedError(told, report=self.report) from error
 
     def _free(self) -> bool:
         if self._stopped is not None or self._flying >= self._settings.workers:

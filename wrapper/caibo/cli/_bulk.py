@@ -44,6 +44,8 @@ class Run:
     """failed rows that end the run (100); 0 is never"""
     empty: Literal["refuse", "keep", "clear"] = "refuse"
     """what an empty cell of a CSV file means"""
+    delimiter: str = ","
+    """what stands between the cells of a CSV file (,)"""
     limit: int | None = None
     """take the first rows only"""
     failures: Path | None = None
@@ -116,7 +118,7 @@ def _rows(file: Path, run: Run) -> many.Rows:
     rows: many.Rows
     match file.suffix.lower():
         case ".csv":
-            rows = many.read_csv(file, empty=run.empty)
+            rows = many.read_csv(file, empty=run.empty, delimiter=run.delimiter)
         case ".jsonl" | ".ndjson":
             rows = many.read_jsonl(file)
         case _:
@@ -156,11 +158,29 @@ def _go(
 ) -> int:
     if not run.dry_run:
         screen.permit(yes=writing.yes)
+    if run.failures is not None:
+        _look_at(run.failures)
     with connect(screen, gateway, writing, rate_limit=run.rate) as client:
         yes = writing.yes or run.dry_run
         if not permitted(screen, client, what, yes=yes):
             return FAILED
         return _ran(screen, client, run, verb)
+
+
+def _look_at(failures: Path) -> None:
+    """Stop while nothing is lost yet: the list is written when the run is over."""
+    heading = ",".join(many.Failure.__slots__).encode()
+    try:
+        with failures.open("ab"):
+            pass
+        first = b""
+        if failures.is_file():
+            with failures.open("rb") as file:
+                first = file.readline(len(heading))
+    except OSError as error:
+        raise StoppedError(f"{failures} cannot be written: {error.strerror}", FAILED) from error
+    if first not in (b"", heading):
+        raise StoppedError(f"{failures} is there already, and is no list of failures")
 
 
 def _ran(screen: Screen, client: Caibo, run: Run, verb: Verb) -> int:
@@ -220,6 +240,8 @@ def _status(screen: Screen, journal: Path) -> int:
 
 
 def _outcomes(screen: Screen, outcomes: Mapping[str, int]) -> None:
+    if not outcomes:
+        screen.note("caibo: there were no rows")
     screen.table(("outcome", "rows"), [(name, str(count)) for name, count in outcomes.items()])
 
 

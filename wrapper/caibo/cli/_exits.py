@@ -16,6 +16,7 @@ WORDS = (
     (r"extra=\{'([^']*)': …\}", r"--extra \1=…"),
     (r"`?base_url`?", "--base-url"),
     (r"\brate_limit\b", "--rate"),
+    (r'empty="(\w+)"', r"--empty \1"),
     (r"`expect`", "--expect"),
     (r" If you have the record, pass it: update\(…, current=record\)\.", ""),
     (r" `conflicts` has the values\.", ""),
