@@ -74,7 +74,7 @@ def test_says_what_fails_with_its_status(shell: Shell, fake: FakeCaibo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("12345", "--write"), "say --yes"),
+        (("12345", "--write"), "say --yes, or look first without --write"),
         (("12345", "--may-stay"), "needs --write"),
         (("--write", "--yes"), "needs the id"),
         (("12345", "--write", "--yes", "--backup", "there.json"), "nothing was written"),

@@ -76,7 +76,10 @@ def test_the_page_has_what_the_help_has(shell: Shell, command: str) -> None:
     """The same examples, and every option once: here or among those of several commands."""
     section = SECTION_OF[command]
 
-    assert examples(section) == examples(shell(command, "--help").out)
+    said = shell(command, "--help").out
+
+    assert examples(section) == examples(said)
+    assert said.startswith(f"Usage: {section.split('`')[1]}")
     assert documented(section) == options(command) - documented(EVERYWHERE)
 
 

@@ -58,6 +58,18 @@ class TestPlan:
         assert "- phone" in ran.err
         assert shell("apply", "-", "--yes", typed=ran.out).status == 0
 
+    def test_has_no_dry_run_to_be_told_of(self, shell: Shell) -> None:
+        """Where there is nobody to ask."""
+        stored = shell("plan", "12345", "phone:=null", "-o", "-").out
+
+        ran = shell("apply", "-", typed=stored)
+
+        assert ran == (
+            2,
+            "",
+            "caibo: this would write, and there is no terminal to ask on: say --yes\n",
+        )
+
     def test_is_not_shown_on_a_terminal_unasked(self, shell: Shell) -> None:
         """It would show the record."""
         refused = shell("plan", "12345", "phone:=null", "-o", "-", tty=ALL)

@@ -124,11 +124,12 @@ class TestInPipes:
         assert "- phone  +…" in err
         assert "\x1b" not in out + err
 
-    def test_a_reader_that_is_gone_is_no_error_of_ours(self) -> None:
+    @pytest.mark.parametrize("command", ["get 12345", "get --help", "--help", "--version"])
+    def test_a_reader_that_is_gone_is_no_error_of_ours(self, command: str) -> None:
         """As with other commands, no traceback."""
         read, write = os.pipe()
         os.close(read)
-        with start("get", "12345", stdout=write) as process:
+        with start(*command.split(), stdout=write) as process:
             os.close(write)
             _, err = process.communicate()
 

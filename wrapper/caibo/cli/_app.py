@@ -51,12 +51,21 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-_COMMANDS: tuple[Callable[..., int], ...] = (get, update, plan, apply, bulk, doctor, audit)
-for _place, _command in enumerate(_COMMANDS):
-    app.command(_command, sort_key=_place)
+_COMMANDS: dict[Callable[..., int], str] = {
+    get: "ID",
+    update: "ID FIELD=VALUE…",
+    plan: "ID FIELD=VALUE…",
+    apply: "FILE",
+    bulk: "FILE",
+    doctor: "ID",
+    audit: "FILE LATER…",
+}
+for _place, (_command, _takes) in enumerate(_COMMANDS.items()):
+    _usage = f"Usage: caibo {_command.__name__} {_takes} [OPTIONS]"
+    app.command(_command, sort_key=_place, usage=_usage)
 
 
-@app.command(sort_key=99)
+@app.command(sort_key=99, usage="Usage: caibo completion SHELL")
 def completion(shell: Literal["bash", "zsh", "fish", "powershell"], /) -> int:
     """Print a script that completes commands and options in a shell.
 

@@ -60,7 +60,7 @@ def doctor(
     screen = Screen(common)
     _check(id, write=write, may_stay=may_stay)
     if write:
-        screen.permit(yes=yes)
+        screen.permit(yes=yes, look=", or look first without --write")
     with connect(screen, gateway, Writing(send=send)) as client:
         if write:
             live = _told(screen, client, id, live, may_stay=may_stay)

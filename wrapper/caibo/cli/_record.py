@@ -183,7 +183,7 @@ def apply(
     """
     screen = Screen(common)
     stored = Plan.from_json(read(str(file)))
-    screen.permit(yes=writing.yes)
+    screen.permit(yes=writing.yes, look="")
     was_applied = stored.applied
     with connect(screen, gateway, writing) as client:
         try:

@@ -22,9 +22,7 @@ from caibo import Document
 from caibo.cli._exits import StoppedError
 from caibo.cli._options import Common
 
-_NOBODY_TO_ASK = (
-    "this would write, and there is no terminal to ask on: say --yes, or look first with --dry-run"
-)
+_NOBODY_TO_ASK = "this would write, and there is no terminal to ask on: say --yes"
 
 
 def escaped(text: str) -> str:
@@ -46,6 +44,13 @@ def to_json(value: object) -> str:
         return Document({"": value}).text("") or "null"
     except ValueError:  # a record may hold half a character, or a number beyond any
         return json.dumps(json.dumps(value, default=str))
+
+
+class _Console(Console):
+    """Rich's console, which would end the program, with 1, where nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class Screen:
@@ -80,7 +85,7 @@ class Screen:
         """Return rich's console, for the stream of results or the other one."""
         stream = self._err if told else self._out
         plain = self._plain or not stream.isatty()
-        return Console(file=stream, color_system=None if plain else "auto", highlight=False)
+        return _Console(file=stream, color_system=None if plain else "auto", highlight=False)
 
     def result(self, text: str, style: str = "") -> None:
         """Print a line of the result."""
@@ -129,14 +134,18 @@ class Screen:
             self.note("")
         return answer.strip().lower() in ("y", "yes")
 
-    def permit(self, *, yes: bool) -> None:
+    def permit(self, *, yes: bool, look: str = ", or look first with --dry-run") -> None:
         """Stop where something would be written, and nobody can be asked.
+
+        Args:
+            yes: whether there was a yes beforehand.
+            look: how to see what would be done.
 
         Raises:
             StoppedError: there is no terminal, and no --yes.
         """
         if not yes and not self.asks:
-            raise StoppedError(_NOBODY_TO_ASK)
+            raise StoppedError(_NOBODY_TO_ASK + look)
 
     def flush(self) -> None:
         """Have written what was printed."""
