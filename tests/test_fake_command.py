@@ -24,6 +24,11 @@ from caibo.testing.__main__ import main
 from caibo.testing._arguments import parsed
 
 COMMAND = [sys.executable, "-m", "caibo.testing"]
+ONE_READ = """
+import caibo
+with caibo.Caibo() as client:
+    print(client.mode, client.customers.get(16772748432912191).phone)
+"""
 posix = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT, which is for POSIX")
 
 
@@ -72,6 +77,18 @@ class TestRealProcess:
         assert '"email":"ada@example.com"' in answers[0]
         assert '"email":"new@example.com"' in answers[2]
         assert '"phone":null' in answers[2]
+
+    def test_the_variables_lead_a_client_to_it(self, printed: str) -> None:
+        """One that is made without a word, as in the rest of the documentation."""
+        exported = line_with(printed, "export ")
+
+        result = subprocess.run(
+            ["sh", "-ec", f'{exported}\nexec "$0" "$@"', sys.executable, "-c", ONE_READ],
+            capture_output=True,
+            text=True,
+        )
+
+        assert (result.stderr, result.stdout) == ("", "test +12025550143\n")
 
     def test_the_python_lines_work_when_pasted(self, printed: str) -> None:
         """They show what the client is for: the other fields stay."""

@@ -151,7 +151,9 @@ class Gateway:
             ConfigurationError: it was.
         """
         if self.closed:
-            raise ConfigurationError("this client is closed; make a new one")
+            raise ConfigurationError(
+                "this client is closed, as the end of its `with` does; make a new one"
+            )
 
     def request(
         self, method: str, path: str, headers: httpx.Headers, content: bytes | None = None

@@ -28,7 +28,7 @@ Replace it, which clears every optional field that is left out:
 
   curl -i -X PUT -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
 -d '{{"name":"Ada Example","email":"new@example.com"}}' {base_url}/customers/{id}
-
+{find}
 Change one field and keep the others:
 
 import caibo{also}
@@ -36,6 +36,11 @@ import caibo{also}
 key = "{key}"
 with {leave}caibo.Caibo(api_key=key, base_url="{base_url}") as client:
     print(client.customers.update({id}, email="new@example.com").changes)
+"""
+_FIND = """
+Let `caibo.Caibo()` and the command `caibo` find it:
+
+  export CAIBO_API_KEY={key} CAIBO_BASE_URL={base_url}
 """
 
 
@@ -75,14 +80,16 @@ def main(
 def _welcome(server: FakeServer, ids: Sequence[int], *, is_open: bool) -> str:
     base_url = server.base_url
     also = leave = ""
-    where = _HERE
+    where, find = _HERE, _FIND.format(key=server.gateway.api_key, base_url=base_url)
     if is_open:
         name = gethostname() if server.host in ("", "0.0.0.0", "::") else server.host
         base_url = replace(server, host=name).base_url
-        where = _OPEN.format(host=server.host, port=server.port)
+        # A client speaks plain http to such a host inside `plain_http` only.
+        where, find = _OPEN.format(host=server.host, port=server.port), ""
         also, leave = "\nfrom caibo.testing import plain_http", f'plain_http("{name}"), '
     return _WELCOME.format(
         where=where,
+        find=find,
         base_url=base_url,
         key=server.gateway.api_key,
         id=ids[0],
