@@ -145,6 +145,24 @@ class TestFailing:
 
         assert statuses == {500}
 
+    def test_a_method_may_be_written_small(
+        self, fake: FakeCaibo, client: httpx.Client, id: int
+    ) -> None:
+        """As in httpx; a fault that waits for ever would let every test pass."""
+        fake.fail_next(500, method="put")
+
+        assert put(client, id, phone="after").status_code == 500
+
+    def test_faults_that_no_request_can_meet_are_refused(self, fake: FakeCaibo) -> None:
+        """A slip of the hand would make a test of nothing."""
+        text: Any = "7"
+        with pytest.raises(ValueError, match="PTU"):
+            fake.lose_response("PTU")
+        with pytest.raises(TypeError, match="id is the number of a customer, not '7'"):
+            fake.delay(3, id=text)
+        with pytest.raises(ValueError, match="three digits from 200, not '7'"):
+            fake.fail_next(text)
+
     def test_impossible_faults_are_refused(self, fake: FakeCaibo) -> None:
         """An informational status is no answer, and a fault happens at least once."""
         with pytest.raises(ValueError, match="from 200, not 100"):

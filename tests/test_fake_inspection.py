@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -45,6 +46,16 @@ class TestWrites:
         assert [write.json["name"] for write in writes] == ["Ada Example", "Ada B. Example"]
         assert [write.customer_id for write in fake.writes()] == [id, other, id]
         assert fake.writes(404) == []
+
+    def test_an_id_that_is_text_is_not_one_that_nobody_wrote(
+        self, fake: FakeCaibo, client: Face, id: int
+    ) -> None:
+        """`== []` would hold of it for ever."""
+        text: Any = str(id)
+        client.update(id, phone=None)
+
+        with pytest.raises(TypeError, match="id is the number of a customer, not '7'"):
+            fake.writes(text)
 
     def test_those_that_came_to_nothing_are_among_them(
         self, fake: FakeCaibo, client: Face, id: int

@@ -124,5 +124,5 @@ class Answers(Quirks):
 
 
 def _check(status: int) -> None:
-    if not 200 <= status <= 999:
-        raise ValueError(f"a final status has three digits from 200, not {status}")
+    if not isinstance(status, int) or not 200 <= status <= 999:
+        raise ValueError(f"a final status has three digits from 200, not {status!r}")

@@ -21,7 +21,8 @@ class Faults(Answers):
     None for any; of those, `after` so many pass first, whatever else happens to
     them, and then it happens `times` times, with `math.inf` always.  With a `chance`
     below 1 each of them meets it with that probability; the `seed` of the gateway
-    decides which, so requests in the same order meet the same faults.
+    decides which, so requests in the same order meet the same faults.  A method that
+    HTTP has not, and an id that is no number, are refused.
 
     Example:
         >>> import math

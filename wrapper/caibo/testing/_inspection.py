@@ -8,6 +8,7 @@ from caibo._record.json_text import Members, decode, same
 from caibo._record.spelling import fold
 from caibo.testing._contract import contract
 from caibo.testing._messages import Request
+from caibo.testing._queue import check_id
 from caibo.testing._service import Service
 
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -23,7 +24,11 @@ class Inspection(Service):
 
         Args:
             id: of the customer; None for those of all.
+
+        Raises:
+            TypeError: `id` is no number.
         """
+        check_id(id)
         with self._lock:
             writes = [request for request in self.requests if request.method not in _READS]
         about = (request.customer_id for request in writes)

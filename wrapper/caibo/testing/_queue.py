@@ -5,9 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPMethod
 from random import Random
 
 from caibo.testing._messages import Request, Response
+
+
+def check_id(id: object) -> None:
+    """Refuse what no customer in a path is: it would find nothing, and say nothing.
+
+    Raises:
+        TypeError: it is neither a number nor None.
+    """
+    if not isinstance(id, int | None) or isinstance(id, bool):
+        raise TypeError(f"id is the number of a customer, not {id!r}")
 
 
 @dataclass(eq=False)
@@ -24,6 +35,9 @@ class Fault:
     chance: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.method is not None:  # one that no request has would let every test pass
+            self.method = HTTPMethod(self.method.upper())
+        check_id(self.id)
         if self.times < 1:
             raise ValueError(f"times counts requests from 1, not {self.times}")
         if self.after < 0:
