@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pages import DOCS, ROOT, blocks, page, promised
+from pages import DOCS, PAGES, ROOT, blocks, page, promised
 
 import caibo
 from caibo import bulk, doctor, testing
@@ -136,6 +136,14 @@ def test_the_two_commands_are_there(session: str) -> None:
 
     assert f"\npython -m pip install nox && nox -s {session}\n" in page("README.md")
     assert f"\ndef {session}(session: nox.Session)" in noxfile
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_who_is_told_to_install_by_name_is_told_whose_name_it_is(name: str) -> None:
+    """Until a first release the name on PyPI may be anybody's."""
+    by_name = re.search(r"\bcaibo(==|~=)|pip install caibo\b", page(name))
+
+    assert by_name is None or re.search(r"(?i)(not|nothing is) on PyPI", page(name))
 
 
 def test_the_readme_is_read_in_one_go() -> None:
