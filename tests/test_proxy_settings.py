@@ -244,7 +244,7 @@ class TestMistakes:
         monkeypatch.setitem(sys.modules, "socksio", None)
         monkeypatch.setattr("caibo._wire.proxies.find_spec", lambda name: None)
 
-        with pytest.raises(caibo.ConfigurationError, match=r'ALL_PROXY: .*"caibo\[socks\]"'):
+        with pytest.raises(caibo.ConfigurationError, match=r'ALL_PROXY: .*"httpx\[socks\]"'):
             proxy_for(URL)
 
     @pytest.mark.parametrize("kind", [caibo.Caibo, caibo.AsyncCaibo])

@@ -141,7 +141,7 @@ def test_the_two_commands_are_there(session: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_who_is_told_to_install_by_name_is_told_whose_name_it_is(name: str) -> None:
     """Until a first release the name on PyPI may be anybody's."""
-    by_name = re.search(r"\bcaibo(==|~=)|pip install caibo\b", page(name))
+    by_name = re.search(r"""\bcaibo(==|~=)|pip install ["']?caibo(?!.* @ )""", page(name))
 
     assert by_name is None or re.search(r"(?i)(not|nothing is) on PyPI", page(name))
 

@@ -94,7 +94,7 @@ def _proxy(text: str) -> Proxy | str:
     if scheme != "socks5" and ":" in url.username:
         return "a user with a colon cannot be told from its password in HTTP"
     if scheme == "socks5" and find_spec("socksio") is None:
-        return 'SOCKS is not supported as installed: pip install "caibo[socks]"'
+        return 'SOCKS is not supported as installed: pip install "httpx[socks]"'
     return Proxy(url)
 
 
