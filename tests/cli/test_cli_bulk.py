@@ -130,6 +130,30 @@ def test_says_what_an_empty_cell_means(
     assert fake.document(ids[0])["phone"] is None
 
 
+def test_shows_twenty_complaints_about_a_file(
+    shell: Shell, gateway: FakeCaibo, folder: Path
+) -> None:
+    """A thousand would push the first out of the terminal."""
+    (folder / "rows.csv").write_text("id,phone\n" + "x,+1\n" * 30)
+
+    ran, told = shell("bulk", "rows.csv", *RUN), shell("bulk", "rows.csv", *RUN, "--json")
+
+    assert ran.err.count("expected the digits") == 20
+    assert ran.err.endswith("  … and 10 more; --json has all\n")
+    assert len(json.loads(told.err)["error"]["fields"]) == 30
+
+
+def test_says_that_it_looks_at_a_large_file(
+    shell: Shell, fake: FakeCaibo, ids: list[int], folder: Path
+) -> None:
+    """Which takes a while, with nothing else to be seen."""
+    (folder / "rows.csv").write_text(f"id,phone\n{ids[0]},+1\n" + "\n" * (1 << 20))
+
+    ran = shell("bulk", "rows.csv", *RUN)
+
+    assert ran.err == "caibo: looking at all rows of rows.csv before the first request\n"
+
+
 def test_keeps_the_failures(shell: Shell, ids: list[int], folder: Path) -> None:
     """As CSV."""
     shell("bulk", "rows.csv", *RUN, "--failures", "failed.csv")

@@ -23,6 +23,7 @@ from caibo.cli._exits import (
     StoppedError,
     as_json,
     said,
+    shortened,
     status_of,
 )
 from caibo.cli._options import COMMON, Common
@@ -152,5 +153,5 @@ def _fail(error: Exception, screen: Screen, common: Common) -> int:
     if common.json:
         screen.told(as_json(error))
     else:
-        screen.note(f"caibo: {said(str(error))}", "red")
+        screen.note(f"caibo: {shortened(said(str(error)))}", "red")
     return status_of(error)

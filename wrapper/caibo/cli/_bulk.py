@@ -22,6 +22,7 @@ from caibo.cli._screen import Screen
 Verb = Callable[..., many.Report]
 
 _RUN = Group("The run", sort_key=1)
+_LARGE = 1 << 20  # bytes; what is smaller is looked at in a second or two
 _SHOWN = 20  # failures on stderr; a file or --json has all
 
 
@@ -135,6 +136,8 @@ def _update(screen: Screen, file: Path, run: Run, writing: Writing, gateway: Gat
     if run.journal is None and not run.dry_run:
         raise StoppedError("--journal is missing: without one, no run can be resumed")
     verb = partial(many.update, rows=rows, journal=run.journal, backup=run.backup)
+    if file.exists() and file.stat().st_size > _LARGE:
+        screen.note(f"caibo: looking at all rows of {file} before the first request")
     return _go(screen, run, writing, gateway, verb=verb, what=f"the customers in {file}")
 
 

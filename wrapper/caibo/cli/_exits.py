@@ -10,6 +10,7 @@ from caibo.bulk import RunStoppedError
 DONE, FAILED, USAGE, CONFLICT, CREDENTIAL, NOT_FOUND, TRY_LATER = 0, 1, 2, 3, 4, 5, 75
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells tell of SIGINT and SIGPIPE
 
+_MOST_LINES = 21  # twenty, and the one above them
 _TOLD = ("status", "request_id", "retry_after")
 # The facade speaks to whoever calls it from Python.
 WORDS = (
@@ -68,6 +69,15 @@ def said(text: str) -> str:
     for pattern, words in WORDS:
         text = re.sub(pattern, words, text)
     return text
+
+
+def shortened(text: str) -> str:
+    """Return what a person reads of it: the complaints about a file may be a thousand."""
+    lines = text.splitlines()
+    more = len(lines) - _MOST_LINES
+    if more <= 0:
+        return text
+    return "\n".join([*lines[:_MOST_LINES], f"  … and {more} more; --json has all"])
 
 
 def as_json(error: BaseException) -> dict[str, object]:
