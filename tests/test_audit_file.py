@@ -289,6 +289,23 @@ class TestOpenIntents:
         assert len(caibo.open_intents(older)) == 1
         assert caibo.open_intents(older, log) == []
 
+    def test_another_file_is_not_a_log_in_which_all_is_well(self, tmp_path: Path) -> None:
+        """An empty list of open writes would say so."""
+        rows = tmp_path / "rows.csv"
+        rows.write_text("id,phone\n7,+12025550143\n")
+
+        with pytest.raises(caibo.ConfigurationError, match=r"rows\.csv is no audit log"):
+            caibo.open_intents(rows)
+
+    def test_a_first_line_that_a_crash_has_torn_is_reported(
+        self, log: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nothing was written before it was whole."""
+        log.write_bytes(b'{"format": "caibo-au')
+
+        assert caibo.open_intents(log) == []
+        assert "the first is line 1" in caplog.text
+
     @pytest.mark.parametrize(
         "strange",
         [

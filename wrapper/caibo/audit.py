@@ -266,7 +266,7 @@ def open_intents(
         *later: its continuations, where it was rotated, the newest last.
 
     Raises:
-        ConfigurationError: a file cannot be read.
+        ConfigurationError: a file cannot be read, or none of its lines is a record.
 
     Example:
         >>> for intent in caibo.open_intents("audit.jsonl"):
@@ -275,15 +275,20 @@ def open_intents(
     found: dict[str, OpenIntent] = {}
     for log in (path, *later):
         strange: list[int] = []
+        known = whole = 0
         try:
             with Path(log).open("rb") as lines:
                 for number, line in enumerate(lines, 1):
+                    whole += line.endswith(b"\n")
                     try:
                         _take(line, found)
+                        known += 1
                     except (ValueError, KeyError, TypeError):
                         strange.append(number)
         except OSError as error:
             raise ConfigurationError(f"the audit log {log}: {error.strerror}") from error
+        if whole and not known:  # of a line that a crash has torn nobody knows
+            raise ConfigurationError(f"{log} is no audit log: no line is a record of one")
         if strange:
             _log.warning(
                 "the audit log %s: lines that are no records of it: %d, the first is line %d",
