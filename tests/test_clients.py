@@ -71,6 +71,7 @@ class TestBaseURL:
             ("http://10.0.0.1", "plain http"),
             ("ftp://apay.caibo.digital", "must start with https://"),
             ("apay.caibo.digital", "must start with https://"),
+            ("127.0.0.1:8765", r"\(http:// on loopback\)"),
             ("https://", "must start with https://"),
             ("", "must start with https://"),
             ("https://user:s3cret@host", "no user, query or fragment"),

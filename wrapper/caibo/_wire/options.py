@@ -29,7 +29,8 @@ def address(base_url: str) -> tuple[httpx.URL, str | None]:
     if url.port is not None and not 0 < url.port < 65536:
         raise ConfigurationError("base_url must have a port from 1 to 65535, or none")
     if url.scheme not in ("http", "https") or not re.fullmatch(_HOST, url.raw_host):
-        raise ConfigurationError("base_url must start with https:// and name a host")
+        start = "https:// (http:// on loopback)"
+        raise ConfigurationError(f"base_url must start with {start} and name a host")
     # An empty query or fragment is not seen in a parsed URL.
     if url.userinfo or set(str(base_url)) & set("?#"):
         raise ConfigurationError("base_url must have no user, query or fragment")
