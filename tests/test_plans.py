@@ -406,6 +406,7 @@ class TestStoring:
         ("member", "value"),
         [
             ("id", "7"),
+            ("id", 7),  # the record in it is that of another customer
             ("id", True),
             ("base", []),
             ("set", None),

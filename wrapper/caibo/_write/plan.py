@@ -12,6 +12,7 @@ from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.json_text import encode, is_array
 from caibo._record.masking import mask, one_line
+from caibo._record.shape import of_another
 from caibo._record.spelling import doubled, merge
 from caibo._wire.refusals import entity_tag
 from caibo._write.carrying import SENDS, Send, narrowest
@@ -143,12 +144,13 @@ class Plan:
                 raise InvalidChangesError(
                     [Problem("plan", f"has not the format {_FORMAT}: another caibo wrote it")]
                 )
+            id, base = _checked(stored["id"], int), _restored(stored, "base")
             addressed = _restored(stored, "set")
-            if doubled(addressed):
-                raise ValueError("addressed twice")
+            if doubled(addressed) or of_another(base, id):
+                raise ValueError("addressed twice, or made for another customer")
             return cls(
-                id=_checked(stored["id"], int),
-                base=_restored(stored, "base"),
+                id=id,
+                base=base,
                 addressed=addressed,
                 expect=_restored(stored, "expect"),
                 read_at=datetime.fromisoformat(_checked(stored["readAt"], str)).astimezone(UTC),
