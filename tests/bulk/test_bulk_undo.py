@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,17 @@ class TestAnUndo:
         assert report.outcomes == {"left": 1}
         assert "from before this run" in report.failures[0].message
         assert fake.document(ids[0])["phone"] == "tuesday"
+
+    @pytest.mark.skipif(os.name != "posix", reason="Windows has no such rights")
+    def test_only_reads_the_backup(self, crowd: Bulk, fake: FakeCaibo) -> None:
+        """It may be on a medium that cannot be written, or be locked away as others do it."""
+        crowd.update(phones(customers(fake, 1)))
+        crowd.backup.chmod(0o444)
+        before = crowd.backup.stat()
+
+        assert crowd.undo().outcomes == {"accepted": 1}
+        after = crowd.backup.stat()
+        assert (after.st_mode, after.st_ctime_ns) == (before.st_mode, before.st_ctime_ns)
 
     def test_is_not_kept_in_another_file(
         self, crowd: Bulk, fake: FakeCaibo, tmp_path: Path

@@ -22,7 +22,7 @@ class Backup:
             raise ConfigurationError(f"there is no backup {path}")
         if not old and not _BEGINS.startswith(_begins(path)):
             raise ConfigurationError(f"{path} is there already, and is no backup; name a new file")
-        self.lines = Lines(path, "backup")
+        self.lines = Lines(path, "backup", old=old)
 
     def keep(self, row: int, id: int, before: Document) -> int:
         """Write a record down; return what to flush."""

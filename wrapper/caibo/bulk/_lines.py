@@ -11,17 +11,23 @@ from threading import Lock
 
 from caibo import ConfigurationError
 
+_GROWS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _held: dict[tuple[int, str], object] = {}
 
 
 class Lines:
     """Append lines to a file; threads may share it.
 
+    Args:
+        path: the file.
+        what: it is called in messages.
+        old: only read it, so that it may be one that nobody can write.
+
     Attributes:
         broken: why the file could not be written, once that happened.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, *, old: bool = False) -> None:
         self.path = path
         self.broken: OSError | None = None
         self._what = what
@@ -29,7 +35,7 @@ class Lines:
         self._flushing = Lock()
         self._flushed = 0
         try:
-            self._file = _opened(path)
+            self._file = _opened(path, os.O_RDONLY if old else _GROWS)
         except OSError as error:
             raise ConfigurationError(f"the {what} {path}: {error.strerror}") from error
         self._written = os.fstat(self._file).st_size
@@ -153,8 +159,8 @@ def _is(path: Path, file: int) -> bool:
         return False
 
 
-def _opened(path: Path) -> int:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+def _opened(path: Path, flags: int = _GROWS) -> int:
+    grows = flags == _GROWS
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody reads is refused, not waited for
     file = os.open(path, flags, 0o600)
@@ -162,7 +168,7 @@ def _opened(path: Path) -> int:
         mode = os.fstat(file).st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "is no file on a disk")
-        if mode & 0o077 and hasattr(os, "fchmod"):  # Windows has no such rights
+        if grows and mode & 0o077 and hasattr(os, "fchmod"):  # Windows has no such rights
             os.fchmod(file, stat.S_IMODE(mode) & ~0o077)
     except BaseException:
         os.close(file)
