@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar, cast
 
 import httpx
 
@@ -163,11 +163,30 @@ class Gateway:
         if self.connections is None:  # transports of others may look for `request.content`
             return httpx.Request(method, url, headers=headers, content=content)
         # httpx leaves a stream as it is, and does not look at headers and body once more.
-        stream = httpx.ByteStream(content or b"")
+        stream = _NO_BODY if content is None else httpx.ByteStream(content)
         request = httpx.Request(method, url, headers=headers, stream=stream)
         if content is not None:
             request.headers["Content-Length"] = str(len(content))
         return request
+
+
+class _NoBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """No piece at all: an empty one, as httpx has, would go through all of h11."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        raise StopIteration
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+_NO_BODY = _NoBody()
 
 
 class Held(NamedTuple):
