@@ -222,7 +222,7 @@ class Send(NamedTuple):
         except httpx.HTTPError as error:
             sent.failure = error
         finally:
-            response.close()
+            stream.close()
         return sent
 
     async def awaited(self, held: AsyncExitStack) -> Sent:
