@@ -7,6 +7,7 @@ into ``100.0`` and ``1E400`` into infinity.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -63,7 +64,7 @@ class Document(Raw, Mapping[str, Any]):
                 The message never quotes the text.
         """
         try:
-            text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+            text = text.removeprefix(BOM_UTF8).decode() if isinstance(text, bytes) else text
         except UnicodeDecodeError as error:
             raise ValueError(f"not UTF-8 (byte {error.start})") from None
         return cls._of(split(text))
@@ -75,10 +76,7 @@ class Document(Raw, Mapping[str, Any]):
         return document
 
     def __getitem__(self, name: str) -> Any:
-        value = self._members[name].value
-        if value.startswith('"') and "\\" not in value:  # JSON already, and nothing to undo
-            return value[1:-1]
-        return decode(value)
+        return _decoded(self._members[name].value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -161,4 +159,10 @@ def _merged(before: str, after: object) -> str:
         merged = nested.merge(after)
         return before if merged is nested else str(merged)
     text = encode(after)
-    return before if same(decode(before), decode(text)) else text
+    return before if same(_decoded(before), _decoded(text)) else text
+
+
+def _decoded(text: str) -> Any:
+    if text.startswith('"') and "\\" not in text:  # JSON already, and nothing to undo
+        return text[1:-1]
+    return decode(text)

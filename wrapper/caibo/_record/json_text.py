@@ -79,6 +79,8 @@ def encode(value: object) -> str:
     Raises:
         ValueError: a type, number or string that JSON cannot carry.
     """
+    if isinstance(value, str):  # most values are, and nothing is nested in them
+        return _text(value)
     text = _encode(value, 2)
     if _too_deep("[" + text):  # one level for the record; a `Document` brings its own
         raise ValueError("is nested too deeply")
