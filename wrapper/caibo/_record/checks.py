@@ -88,10 +88,10 @@ def check_changes(
         if field is None or not field.writable:
             problems.append(_refused_name(name, field))
             continue
-        addressed[field.wire], problem = _given(field, given, name)
+        addressed[field.wire], problem = _given(field, given, name, name)
         problem = problem or (_limit(field, addressed[field.wire]) if validate else None)
         problems += [problem] if problem else []
-    members, astray = _check_extra({} if extra is None else extra, addressed)
+    members, astray = ({}, []) if extra is None else _check_extra(extra, addressed)
     if problems := problems + astray:
         raise InvalidChangesError(problems)
     return {**addressed, **members}
@@ -206,11 +206,12 @@ def _refused_name(name: str, field: Field | None) -> Problem:
 
 
 def _given(
-    field: Field | None, value: object, shown: str, name: object = ""
+    field: Field | None, value: object, shown: str, name: object
 ) -> tuple[object, Problem | None]:
     """Return a value as JSON has it, and why JSON cannot carry the member, if so."""
     try:
-        encode_name(name)
+        if field is None:  # else it is the contract's
+            encode_name(name)
         value = plain(value) if field is None else field.schema.written(value)
         encode(value)
     except ValueError as error:

@@ -31,7 +31,7 @@ def spelling(record: Collection[str], name: str) -> str:
 
 
 def has(record: Collection[str], name: str) -> bool:
-    return spelling(record, name) in record
+    return name in record or spelling(record, name) in record
 
 
 def find(record: Mapping[str, Any], name: str) -> Any:
