@@ -202,7 +202,7 @@ class Lock:
     """
 
     def __init__(
-        self, fake: FakeCaibo, *, enter: Exception | None = None, leave: Exception | None = None
+        self, fake: FakeCaibo, *, enter: Exception | None = None, leave: BaseException | None = None
     ) -> None:
         self.notes = ""
         self.ids: list[int] = []
@@ -214,7 +214,7 @@ class Lock:
         self.ids.append(id)
         return self
 
-    def _note(self, what: str, error: Exception | None) -> None:
+    def _note(self, what: str, error: BaseException | None) -> None:
         self.notes += what
         if error is not None:
             raise error
@@ -230,6 +230,10 @@ class Lock:
 
     async def __aexit__(self, *_: object) -> None:
         self._note("-", self._leave)
+
+
+class Killed(BaseException):
+    """What no `except Exception` catches."""
 
 
 class TestSharedLock:
@@ -349,6 +353,22 @@ class TestSharedLock:
         assert update.outcome == "accepted"
         assert f"customer {id}: lock= raised ValueError on release" in caplog.text
         assert "secret" not in caplog.text
+
+    def test_what_ends_the_call_while_it_is_given_back_keeps_no_turn(
+        self, fake: FakeCaibo, id: int
+    ) -> None:
+        """Such as gevent's kill; its traceback, which has the call's frames, lives on here."""
+        lock = Lock(fake, leave=Killed())
+        options: dict[str, Any] = {"api_key": fake.api_key, "transport": fake.transport}
+
+        with caibo.Caibo(lock=lock, **options) as killed, caibo.Caibo(**options) as client:
+            with pytest.raises(Killed) as caught:
+                killed.customers.update(id, phone="new")
+            update = client.customers.update(id, phone="newer")
+
+        assert update.outcome == "accepted"
+        assert lock.notes[-3:] == "-GP"
+        del caught
 
     def test_giving_it_back_must_not_take_for_ever(
         self,

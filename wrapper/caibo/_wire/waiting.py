@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -40,10 +40,14 @@ class LateError(Exception):
     """A step of somebody else's took longer than it may; their own `TimeoutError` is another."""
 
 
+#: What a thread has to do when the whole call ends.
+Held = list[Callable[[], object]]
+
+
 class Step(Protocol):
     """What a flow waits for."""
 
-    def wait(self, held: ExitStack) -> object: ...
+    def wait(self, held: Held) -> object: ...
 
     async def awaited(self, held: AsyncExitStack) -> object: ...
 
@@ -63,7 +67,7 @@ class Sleep(NamedTuple):
 
     seconds: float
 
-    def wait(self, held: ExitStack) -> None:
+    def wait(self, held: Held) -> None:
         clock.sleep(self.seconds)
 
     async def awaited(self, held: AsyncExitStack) -> None:
@@ -76,7 +80,7 @@ class Take(NamedTuple):
     gate: Any
     seconds: float
 
-    def wait(self, held: ExitStack) -> None:
+    def wait(self, held: Held) -> None:
         self.gate.wait(self.seconds)
 
     async def awaited(self, held: AsyncExitStack) -> None:
@@ -100,7 +104,7 @@ class Ask(NamedTuple):
     seconds: float = float("inf")
     shielded: bool = False
 
-    def wait(self, held: ExitStack) -> object:
+    def wait(self, held: Held) -> object:
         return self.function(*self.arguments)
 
     async def awaited(self, held: AsyncExitStack) -> object:
@@ -133,9 +137,9 @@ class Enter(NamedTuple):
     seconds: float
     complain: Callable[[Exception], object]
 
-    def wait(self, held: ExitStack) -> None:
+    def wait(self, held: Held) -> None:
         self.manager.__enter__()
-        held.callback(self._leave)
+        held.append(self._leave)
 
     def _leave(self) -> None:
         try:
@@ -163,8 +167,8 @@ class Keep(NamedTuple):
 
     release: Callable[[], object]
 
-    def wait(self, held: ExitStack) -> None:
-        held.callback(self.release)
+    def wait(self, held: Held) -> None:
+        held.append(self.release)
 
     async def awaited(self, held: AsyncExitStack) -> None:
         held.callback(self.release)
@@ -206,7 +210,7 @@ class Send(NamedTuple):
     ends: float
     cut: bool
 
-    def wait(self, held: ExitStack) -> Sent:
+    def wait(self, held: Held) -> Sent:
         response: httpx.Response = self.transport.handle_request(self.request)
         if response.is_stream_consumed:  # by a mock or a cache, which have unpacked it as well
             return Sent(response, response.content, packed=False)
@@ -403,8 +407,11 @@ class Threads:
     @staticmethod
     def run(flow: Flow[T]) -> T:
         """Do the steps of a flow, one after the other, and return its result."""
-        with ExitStack() as held:
+        held: Held = []
+        try:
             return _run(flow, held)
+        finally:
+            _let_go(held)
 
     auth_flow = AuthFlow
 
@@ -466,6 +473,15 @@ class Tasks:
             with anyio.move_on_after(seconds):
                 await self._event.wait()
             self._event = anyio.Event()
+
+
+def _let_go(held: Held) -> None:
+    """Do what is left for the end, the last first, and all of it whatever is raised meanwhile."""
+    if held:
+        try:
+            held.pop()()
+        finally:
+            _let_go(held)
 
 
 def _run(flow: Flow[T], held: Any) -> T:
