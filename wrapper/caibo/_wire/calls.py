@@ -35,10 +35,6 @@ class Call(NamedTuple):
     url: str
     headers: dict[str, str]
     content: bytes | None
-    #: Until when it may be sent again as it is, by the clock.
-    fresh_until: float | None = None
-    #: Records of the customer, for what the answer may quote of them.
-    known: tuple[Document, ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar, cast
@@ -19,6 +19,7 @@ from caibo._errors import (
     LockError,
     MalformedResponseError,
 )
+from caibo._record.document import Document
 from caibo._wire import clock
 from caibo._wire.answers import Answer, answer, line
 from caibo._wire.calls import WRITES, Call
@@ -243,17 +244,24 @@ class Wire:
     def request(self, call: Call) -> httpx.Request:
         """Make the request of a call."""
         headers = self._options.with_more(call.headers, self.gateway.base_url)
-        request = self.gateway.request(call.method, call.url, headers, call.content)
-        request.extensions["known"] = call.known
-        return request
+        return self.gateway.request(call.method, call.url, headers, call.content)
 
-    def send(self, call: Call) -> Flow[Answer]:
+    def send(
+        self, call: Call, *, known: Sequence[Document] = (), fresh_until: float | None = None
+    ) -> Flow[Answer]:
         """Go through the attempts of a call; return its 2xx answer.
+
+        Args:
+            call: what is to be sent.
+            known: records of the customer, for what the answer may quote of them.
+            fresh_until: until when it may be sent again as it is, by the clock.
 
         Raises:
             CaiboError: for everything else.
         """
-        return (yield from self.exchange(self.request(call), fresh_until=call.fresh_until))
+        request = self.request(call)
+        request.extensions["known"] = known
+        return self.exchange(request, fresh_until=fresh_until)
 
     def exchange(
         self, request: httpx.Request, *, fresh_until: float | None = None, reserve: bool = True

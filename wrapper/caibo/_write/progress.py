@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -164,15 +164,30 @@ class Progress:
         self._operation = self._operation or os.urandom(16).hex()
         return self._operation
 
-    def sends(self, write: Call) -> Flow[Answer]:
+    def sends(
+        self,
+        write: Call,
+        etag: str | None,
+        known: Sequence[Document] = (),
+        fresh_until: float | None = None,
+    ) -> Flow[Answer]:
         """Send a write, and note how far it got, whatever ends that.
+
+        Args:
+            write: what is to be sent.
+            etag: the one that the record must still have.
+            known: as in `Wire.send`.
+            fresh_until: as in `Wire.send`.
 
         Raises:
             CaiboError: it was not accepted.
         """
         wire = self.session.wire
+        if etag:
+            write.headers["If-Match"] = etag
         try:
-            return self._heard((yield from wire.send(write)))
+            answer = yield from wire.send(write, known=known, fresh_until=fresh_until)
+            return self._heard(answer)
         except CaiboError as error:
             self.count(error)
             if verdict.lost(error):

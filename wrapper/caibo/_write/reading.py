@@ -86,12 +86,11 @@ def _new(wire: Wire, id: int, known: tuple[Document, ...]) -> Flow[Answer]:
     """Get an answer that no cache has kept; one more time where one has, as it may end."""
     from caibo_api.api.customers import get_customer
 
-    made = call(get_customer, id)
-    headers = {**made.headers, "Cache-Control": "no-cache"}
-    asked = made._replace(headers=headers, known=known)
-    answer = yield from wire.send(asked)
+    asked = call(get_customer, id)
+    asked.headers["Cache-Control"] = "no-cache"
+    answer = yield from wire.send(asked, known=known)
     if kept_by(answer.headers):
-        answer = yield from wire.send(asked)
+        answer = yield from wire.send(asked, known=known)
     if mark := kept_by(answer.headers):
         raise _malformed(
             answer,

@@ -115,7 +115,7 @@ class Write:
             yield from so_far.tries(mine, before, after, carried)
             so_far.protection = self._protection(reading, held)
             try:
-                written = yield from so_far.sends(self._put(carried.call, reading))
+                written = yield from self._put(carried.call, reading)
             except CaiboError as error:
                 outdated = _stale(error) if reading.etag else None
                 if outdated and not self._unsure:
@@ -146,10 +146,9 @@ class Write:
             return held
         return self.learnt.protection
 
-    def _put(self, made: Call, reading: Reading) -> Call:
+    def _put(self, made: Call, reading: Reading) -> Flow[Answer]:
         fresh = None if reading.received_at is None else reading.received_at + self.max_age
-        known = (reading.document,)
-        return _if_match(made, reading.etag)._replace(fresh_until=fresh, known=known)
+        return self.so_far.sends(made, reading.etag, [reading.document], fresh)
 
     def _nothing_to_write(self, reading: Reading, mine: Document) -> Flow[Update]:
         # After a write that was refused, or whose answer was lost; a field that
@@ -313,7 +312,7 @@ def _replaced(so_far: Progress, document: Document, etag: str | None) -> Flow[Up
     yield from so_far.intends(None)
     whole = carry(so_far.id, "record", document, {})
     try:
-        written = yield from so_far.sends(_if_match(whole.call, etag))
+        written = yield from so_far.sends(whole.call, etag)
     except CaiboError as error:
         if not verdict.lost(error):
             raise
@@ -347,10 +346,6 @@ def _look_for(so_far: Progress, document: Document, after: CaiboError | Answer) 
         raise verdict.overwritten(so_far.id, document, nothing, found, grades, done=done, also=also)
     reason = "Read back, the record is not what was sent."
     raise so_far.unknown(error, reason, seen=back) from error
-
-
-def _if_match(write: Call, etag: str | None) -> Call:
-    return write._replace(headers={**write.headers, "If-Match": etag}) if etag else write
 
 
 def _fields_of(document: Document) -> list[Path]:
