@@ -6,6 +6,7 @@ nothing is measured.
 
 from __future__ import annotations
 
+import math
 import os
 import runpy
 import socket
@@ -295,6 +296,28 @@ def test_a_place_that_comes_back_while_somebody_queues_for_it() -> None:
     taken = result(places.take(Gate, 0.0))
 
     assert places.held() == [taken]
+
+
+def test_a_place_that_is_given_back_twice_wakes_nobody_the_second_time() -> None:
+    """Another has it by then, and whoever waits would look in vain."""
+    places = Places(1)
+    first = result(places.take(Threads.Gate, 0.0))
+    first.give_back()
+    second = result(places.take(Threads.Gate, 0.0))
+    opened: list[Threads.Gate] = []
+
+    class Gate(Threads.Gate):
+        def open(self) -> None:
+            opened.append(self)
+
+    waiting = places.take(Gate, math.inf)
+    next(waiting)
+
+    first.give_back()
+    assert not opened
+    second.give_back()
+    assert len(opened) == 1
+    waiting.close()
 
 
 def result(flow: Flow[Place | None]) -> Place:

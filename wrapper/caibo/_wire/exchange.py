@@ -279,7 +279,8 @@ class Wire:
         while True:
             attempt += 1
             self.may_have_left = _nothing_left
-            yield from self._turn(request, attempt)
+            if (limit := self._limit) is not None:
+                yield from self._turn(limit, request, attempt)
             error: CaiboError
             try:
                 got = yield from self.gateway.credential.authorised(request, self)
@@ -410,11 +411,8 @@ class Wire:
             return None
         return pause
 
-    def _turn(self, request: httpx.Request, attempt: int) -> Flow[None]:
+    def _turn(self, limit: Limit, request: httpx.Request, attempt: int) -> Flow[None]:
         """Wait for the turn of an attempt."""
-        limit = self._limit
-        if limit is None:
-            return
         writes = self._holder is not None and request.method == "GET"
         if not (yield from limit.turn(self._ticket, self.face.Gate, self.ends, writes=writes)):
             raise DeadlineExceededError(
@@ -450,7 +448,7 @@ class Wire:
                 f"customer {id} is being written by this very caller: an observer, lock= or "
                 "on_conflict= must not write the same customer"
             )
-        place = yield from turn.places.take(self.face.Gate, self.ends)
+        place = yield from turn.take(self.face.Gate, self.ends)
         if place is None:
             raise _no_turn(id, f"others of this process held its turn{_by(turn)}")
         try:

@@ -91,6 +91,8 @@ class Places:
 
     def wake(self) -> None:
         """Let the longest waiter look whether there is a place."""
+        if not self._queue:  # whoever queues up from here on finds it by looking
+            return
         with self._guard:
             if self._queue and len(self.taken) < self._limit:
                 self._queue[0].open()
@@ -118,7 +120,7 @@ class Holder:
         return f"`{self.verb}` has had it for {clock.now() - self.since:.1f} seconds{waits}"
 
 
-class Turn:
+class Turn(Places):
     """The one place of those who write a customer.
 
     Attributes:
@@ -128,7 +130,7 @@ class Turn:
     holder: Holder | None = None
 
     def __init__(self) -> None:
-        self.places = Places(1)
+        super().__init__(1)
 
     def held_by(self, caller: object) -> bool:
         return self.holder is not None and self.holder.caller == caller
