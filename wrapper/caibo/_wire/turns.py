@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary, ref
@@ -49,7 +48,7 @@ class Places:
         self._limit = limit
         # No `threading.Semaphore`: Ctrl-C between two of its lines would leave it locked.
         self._guard = Guard()
-        self._queue: deque[Gate] = deque()
+        self._queue: list[Gate] = []
         self.taken: set[ref[Place]] = set()
 
     def take(self, gate: Callable[[], Gate], ends: float) -> Flow[Place | None]:
