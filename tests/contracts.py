@@ -12,6 +12,8 @@ import pytest
 
 import caibo
 from caibo._record import contract as rules
+from caibo.bulk import _rows
+from caibo.cli import _values
 from caibo.testing import _contract as kit
 
 Schemas = Mapping[str, Mapping[str, Any]]
@@ -39,6 +41,11 @@ def packaged(document: Mapping[str, Any]) -> Iterator[None]:
         for name, attribute in vars(made["CustomerFields"]).items():
             if isinstance(attribute, property):
                 patch.setattr(caibo.Customer, name, attribute, raising=False)
+                patch.setitem(_values.READ, _values.folded(name), name)
+        for name in made["CustomerChanges"].__annotations__:
+            patch.setitem(caibo.CustomerChanges.__annotations__, name, "object")
+            patch.setitem(_values.CHANGED, _values.folded(name), name)
+            patch.setitem(_rows._FIELDS, _values.folded(name), name)
         _forget()
         yield
     _forget()

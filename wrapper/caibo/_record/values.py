@@ -1,4 +1,4 @@
-"""Read numbers in the forms in which gateways send them; frameworks choose strings for some."""
+"""Read values in the forms in which gateways send them, and people write them into files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from caibo._record import formats
-from caibo._record.contract import field_of
+from caibo._record.contract import field_of, fields
+from caibo._record.json_text import decode
 from caibo._record.schema import Schema, is_of
 
 #: What a record should have where a value of a type is.
@@ -17,6 +18,14 @@ _WORDS = {
     "number": "a number",
     "object": "an object",
     "string": "a string",
+}
+#: How it is written where there is only text.
+_SPELT = {
+    "array": ' as JSON, such as ["a"]',
+    "boolean": " in small letters",
+    "integer": " with all of its digits, such as 12",
+    "number": " as in JSON, such as 1234.5",
+    "object": ' as JSON, such as {"a": 1}',
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -60,6 +69,30 @@ def as_read(wire: str, value: object) -> object:
         return value if field is None else read(field.schema, value)
     except ValueError:
         return value
+
+
+def from_text(name: str, text: str) -> object:
+    """Return what a text says where nothing but text can be given: in a cell, in an argument.
+
+    A field that takes strings has the text as it is, and so has a name that is no
+    field; what any other is to say is written as JSON has it.
+
+    Raises:
+        ValueError: it is not of the field's type; says how to write it.
+    """
+    field = fields().get(name)
+    types = () if field is None else field.schema.types
+    if not types or "string" in types:
+        return text
+    try:
+        value = decode(text)
+    except ValueError:
+        value = None
+    # A spreadsheet writes 1.67727E+16 for 17 digits, and that would be an integer, too.
+    rounded = "number" not in types and isinstance(value, Decimal)
+    if rounded or not any(is_of(value, name) for name in types):
+        raise ValueError(f"expected {' or '.join(_WORDS[one] + _SPELT[one] for one in types)}")
+    return value
 
 
 def read(schema: Schema, value: object) -> object:

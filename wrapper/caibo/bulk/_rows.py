@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from caibo import ConfigurationError, CustomerChanges, Document, InvalidChangesError, Problem
+from caibo._record.values import from_text
 
 Empty = Literal["refuse", "keep", "clear"]
 OPTIONS = ("expect", "current", "confirm", "extra")
@@ -138,7 +139,10 @@ class CsvRows(Rows):
             elif column == ("id",):
                 found.id = _id(cell)
             elif cell:
-                found.put(column, cell)
+                try:
+                    found.put(column, from_text(column[0], cell))
+                except ValueError as error:
+                    problems.append(Problem(head, str(error)))
             elif self._empty == "clear":
                 found.put(column, None)
             elif self._empty == "refuse":

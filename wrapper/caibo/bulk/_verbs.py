@@ -28,8 +28,10 @@ def read_csv(path: Path, *, empty: Empty = "refuse", delimiter: str = ",") -> Ro
     """Read rows from a CSV file with a heading: ``id,email,member_id,extra.preferences.currency``.
 
     Columns are fields by this package's names or the wire's, and ``extra.NAME`` for
-    members outside the contract, a dot for each object inside.  All values are
-    strings, as the fields of the contract are.  A file may be read several times.
+    members outside the contract, a dot for each object inside.  A field that takes
+    strings gets a cell's text as it stands; any other is written as JSON has it, such as
+    ``true``, ``12.50`` or ``["a"]``.  Members outside the contract are strings.  A file
+    may be read several times.
 
     Args:
         path: in UTF-8, with or without a byte order mark.

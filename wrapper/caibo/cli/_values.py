@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from caibo import Customer, CustomerChanges, Document, InvalidChangesError, Problem
+from caibo._record.values import from_text
 from caibo.cli._exits import StoppedError
 from caibo.cli._files import read
 
@@ -60,7 +61,7 @@ class Values:
     def outside(self, items: Iterable[str]) -> dict[str, object] | None:
         """Read members outside the contract, a dot for each object inside."""
         found: dict[str, Any] = {}
-        for name, value in self._items(items, "--extra"):
+        for name, value in self._items(items, "--extra", {}):
             *path, last = name.split(".")
             into: dict[str, Any] = found
             taken = False
@@ -80,7 +81,7 @@ class Values:
         self, items: Iterable[str], names: Mapping[str, str], what: str
     ) -> dict[str, object]:
         found: dict[str, object] = {}
-        for given, value in self._items(items, what):
+        for given, value in self._items(items, what, names):
             name = names.get(folded(given), given)
             if name in _OPTIONS:
                 self._wrong(name, f"is no field; there are {', '.join(CHANGED.values())}")
@@ -89,7 +90,9 @@ class Values:
             found[name] = value
         return found
 
-    def _items(self, items: Iterable[str], what: str) -> Iterable[tuple[str, object]]:
+    def _items(
+        self, items: Iterable[str], what: str, names: Mapping[str, str]
+    ) -> Iterable[tuple[str, object]]:
         for number, item in enumerate(items, 1):
             match = _ITEM.fullmatch(item)
             if match is None:  # it may be a value, so it is not repeated
@@ -98,7 +101,8 @@ class Values:
             name, sign, value = match["name"].strip(), match["sign"], match["value"]
             try:
                 text = self._file(value) if "@" in sign else value
-                yield name, _json(text) if ":" in sign else _filled(text)
+                field = names.get(folded(name), "")
+                yield name, _json(text) if ":" in sign else from_text(field, _filled(text))
             except (ValueError, StoppedError) as error:
                 self._wrong(name, str(error))
 
