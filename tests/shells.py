@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,9 @@ if os.isatty(0):
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+_LED = [sys.executable, "-S", "-c", _LEAD]
 #: Starts a command that hears of Ctrl-C.
-LEAD = [sys.executable, "-S", "-c", _LEAD, *COMMAND]
+LEAD = [*_LED, *COMMAND]
 
 
 class Ran(NamedTuple):
@@ -58,7 +59,12 @@ class Stream(io.TextIOWrapper):
 Shell = Callable[..., Ran]
 
 
-def on_terminal(*arguments: str, answers: dict[str, str] | None = None, columns: int = 80) -> Ran:
+def on_terminal(
+    *arguments: str,
+    answers: dict[str, str] | None = None,
+    columns: int = 80,
+    command: Sequence[str] = COMMAND,
+) -> Ran:
     """Run the command in a pseudo-terminal of its own, and answer its questions."""
     import fcntl
     import pty
@@ -69,7 +75,7 @@ def on_terminal(*arguments: str, answers: dict[str, str] | None = None, columns:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     # Its own session, so that the terminal is the one that /dev/tty means.
     process = subprocess.Popen(
-        [*LEAD, *arguments],
+        [*_LED, *command, *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -6,10 +6,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from shells import Shell
+from shells import Shell, on_terminal
 
 import caibo
 from caibo.cli._app import app
@@ -113,6 +114,24 @@ def test_a_command_that_is_misspelt_has_a_nearest_one(shell: Shell) -> None:
     assert 'Did you mean "update"?' in ran.err
 
 
+def test_zsh_sets_no_space_behind_the_sign_of_a_field(shell: Shell) -> None:
+    """It would be an empty value; and the script works in a file, and when it is sourced."""
+    out = shell("completion", "zsh").out
+
+    assert "{compadd -S '' -- name= email= address= phone= member_id=}" in out
+    assert "compadd -- 'name='" not in out
+    assert out.endswith("compdef _cyclopts_caibo caibo\nfi\n\n")
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish", "powershell"])
+def test_the_completion_knows_the_fields(shell: Shell, name: str) -> None:
+    """Those that can be changed, and those that can be expected."""
+    out = shell("completion", name).out
+
+    assert "total_deposits=" in out
+    assert out.count("member_id=") >= 4
+
+
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_the_completion_is_a_script(shell: Shell, folder: Path, name: str) -> None:
     """Which the shell takes, where it is installed."""
@@ -124,6 +143,30 @@ def test_the_completion_is_a_script(shell: Shell, folder: Path, name: str) -> No
         script = folder / "script"
         script.write_text(ran.out, "utf-8")
         assert subprocess.run([found, "-n", script], capture_output=True).stderr == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("update 12345 em\tx@y ph\t1", "update 12345 email=x@y phone=1"),
+        ("plan 12345 --exp\thas\tfalse", "plan 12345 --expect has_payment_requests=false"),
+        ("plan 12345 --expect=tot\t1", "plan 12345 --expect=total_deposits=1"),
+        ("get 12345 --field mem\t", "get 12345 --field member_id"),
+        ("update 12345 email=\t\tx", "update 12345 email=x"),
+    ],
+)
+def test_names_of_fields_are_completed(shell: Shell, folder: Path, typed: str, meant: str) -> None:
+    """With their sign, and the cursor behind it; what comes then is nobody's guess."""
+    if not (bash := shutil.which("bash")):
+        pytest.skip("bash is not on this machine")
+    said = 'PS1="READY "; caibo() { printf "<%s>" "$*"; }'
+    (folder / "rc").write_text(shell("completion", "bash").out + said, "utf-8")
+
+    typing = {"READY ": f"caibo {typed}\nexit\n"}
+    ran = on_terminal("--rcfile", "rc", "-i", answers=typing, command=[bash])
+
+    assert f"<{meant}>" in ran.out
 
 
 def test_the_completion_completes(shell: Shell, folder: Path) -> None:

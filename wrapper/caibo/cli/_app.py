@@ -6,13 +6,13 @@ import logging
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import caibo
 from caibo.cli._audit import audit
 from caibo.cli._bulk import bulk
+from caibo.cli._completion import Shell, script
 from caibo.cli._doctor import doctor
 from caibo.cli._exits import (
     BROKEN_PIPE,
@@ -67,14 +67,14 @@ for _place, (_command, _takes) in enumerate(_COMMANDS.items()):
 
 
 @app.command(sort_key=99, usage="Usage: caibo completion SHELL")
-def completion(shell: Literal["bash", "zsh", "fish", "powershell"], /) -> int:
-    """Print a script that completes commands and options in a shell.
+def completion(shell: Shell, /) -> int:
+    """Print a script that completes commands, options and names of fields in a shell.
 
     ```console
     $ caibo completion bash
     ```
     """
-    Screen(COMMON).exactly(app.generate_completion(shell=shell))
+    Screen(COMMON).exactly(script(app, shell))
     return DONE
 
 

@@ -6,9 +6,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, Token
+
+from caibo.cli._values import CHANGED, READ
+
+if TYPE_CHECKING:
+    ChangedItem = str
+    ReadItem = str
+    ReadName = str
+else:  # any string, and what a shell completes it from
+    ChangedItem = Literal[tuple(f"{name}=" for name in CHANGED.values())] | str
+    ReadItem = Literal[tuple(f"{name}=" for name in READ.values())] | str
+    ReadName = Literal[tuple(READ.values())] | str
 
 _ID = re.compile(r"-?[0-9]{1,19}")
 _OUTPUT = Group("Output", sort_key=4)
@@ -25,8 +36,9 @@ def _id(_: type, tokens: Sequence[Token]) -> int:
 
 Id = Annotated[int, Parameter(help="the customer id, with all of its digits", converter=_id)]
 Changes = Annotated[
-    str,
+    ChangedItem,
     Parameter(
+        show_choices=False,
         name="FIELD=VALUE",
         help="FIELD=TEXT, FIELD:=JSON (null clears), FIELD=@FILE, FIELD=@- for standard input",
     ),
@@ -39,8 +51,12 @@ Extra = Annotated[
     ),
 ]
 Expect = Annotated[
-    tuple[str, ...],
-    Parameter(help="what the record has to say, as FIELD=VALUE, or nothing is written"),
+    tuple[ReadItem, ...],
+    Parameter(
+        show_choices=False,
+        metavar="FIELD=VALUE",
+        help="what the record has to say, as FIELD=VALUE, or nothing is written",
+    ),
 ]
 
 

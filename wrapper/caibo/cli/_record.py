@@ -25,6 +25,7 @@ from caibo.cli._options import (
     Extra,
     Gateway,
     Id,
+    ReadName,
     Showing,
     Writing,
 )
@@ -38,7 +39,12 @@ def get(
     id: Id,
     /,
     *,
-    field: Annotated[str | None, Parameter(help="print this field's value, and no more")] = None,
+    field: Annotated[
+        ReadName | None,
+        Parameter(
+            show_choices=False, metavar="FIELD", help="print this field's value, and no more"
+        ),
+    ] = None,
     showing: Showing = SHOWING,
     gateway: Gateway = GATEWAY,
     common: Common = COMMON,
