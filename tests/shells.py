@@ -64,6 +64,7 @@ def on_terminal(
     answers: dict[str, str] | None = None,
     columns: int = 80,
     command: Sequence[str] = COMMAND,
+    begun: Callable[[subprocess.Popen[bytes]], object] = lambda process: None,
 ) -> Ran:
     """Run the command in a pseudo-terminal of its own, and answer its questions."""
     import fcntl
@@ -82,6 +83,7 @@ def on_terminal(
         start_new_session=True,
         env={**os.environ, "TERM": "xterm-256color"},
     )
+    begun(process)
     os.close(theirs)
     shown, left = b"", dict(answers or {})
     while True:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -236,3 +238,35 @@ class TestWhatIsUnknown:
 
         assert ran.status == 130
         assert "look: caibo get 12345" in ran.err
+
+    def test_where_it_is_terminated(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As by Ctrl-C; what SIGTERM does afterwards is as before."""
+        monkeypatch.setattr(
+            "caibo.Customers.apply", lambda *_, **__: signal.raise_signal(signal.SIGTERM)
+        )
+
+        ran = shell("update", "12345", "phone:=null", "--yes")
+
+        assert ran.status == 143
+        assert ran.err.endswith("look: caibo get 12345\ncaibo: terminated\n")
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    def test_where_somebody_else_hears_of_termination(
+        self, shell: Shell, fake: FakeCaibo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever called `main` does, and it ends when that does."""
+        heard: list[int] = []
+        before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+        fake.on_request = lambda _: signal.raise_signal(signal.SIGTERM)
+
+        ran = shell("update", "12345", "phone:=null", "--yes")
+        signal.signal(signal.SIGTERM, before)
+
+        assert (ran.status, {*heard}) == (0, {signal.SIGTERM})
+
+    def test_where_signals_are_not_its_own(self, shell: Shell) -> None:
+        """Python lets the main thread alone set what they do."""
+        with ThreadPoolExecutor(1) as pool:
+            ran = pool.submit(shell, "update", "12345", "phone:=null", "--yes").result()
+
+        assert ran.status == 0

@@ -189,11 +189,18 @@ class TestInPipes:
         assert (process.returncode, fake.requests) == (2, [])
 
 
-class TestCtrlC:
+@pytest.mark.parametrize(
+    ("sent", "exit", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    ids=["SIGINT", "SIGTERM"],
+)
+class TestASignal:
     """Ends a run in good order."""
 
-    def test_the_journal_is_closed_and_the_run_goes_on(self, fake: FakeCaibo, folder: Path) -> None:
-        """It exits with 130, and the same command does the rest."""
+    def test_the_journal_is_closed_and_the_run_goes_on(
+        self, fake: FakeCaibo, folder: Path, sent: signal.Signals, exit: int, word: str
+    ) -> None:
+        """It exits as shells tell of it, and the same command does the rest."""
         ids = [fake.add_customer(phone="old") for _ in range(40)]
         (folder / "rows.csv").write_text("id,phone\n" + "".join(f"{id},+1\n" for id in ids))
         command = ("bulk", "rows.csv", "--journal", "run.jsonl", "--yes", "--workers", "2")
@@ -201,7 +208,7 @@ class TestCtrlC:
 
         def interrupt(_: Request) -> None:
             if len(fake.requests) == 20:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(sent)
 
         fake.on_request = interrupt
         with process:
@@ -210,10 +217,31 @@ class TestCtrlC:
         with start(*command) as again:
             out, _ = again.communicate()
 
-        assert process.returncode == 130
-        assert err == "caibo: the same command goes on from there\ncaibo: interrupted\n"
+        assert process.returncode == exit
+        assert err == f"caibo: the same command goes on from there\ncaibo: {word}\n"
         assert 0 < done["accepted"] < 40
         assert "intended" not in done
         assert not (folder / "run.jsonl.lock").exists()
         assert (again.returncode, f"skipped\t{done['accepted']}\n" in out) == (0, True)
         assert {fake.document(id)["phone"] for id in ids} == {"+1"}
+
+    def test_the_bar_goes_and_the_cursor_comes_back(
+        self, fake: FakeCaibo, folder: Path, sent: signal.Signals, exit: int, word: str
+    ) -> None:
+        """On a terminal."""
+        ids = [fake.add_customer() for _ in range(40)]
+        (folder / "rows.csv").write_text("id,phone\n" + "".join(f"{id},+1\n" for id in ids))
+        processes: list[subprocess.Popen[bytes]] = []
+
+        def interrupt(_: Request) -> None:
+            if len(fake.requests) == 20:
+                processes[0].send_signal(sent)
+
+        fake.on_request = interrupt
+        command = ("bulk", "rows.csv", "--journal", "run.jsonl", "--workers", "2")
+        ran = on_terminal(*command, begun=processes.append)
+
+        assert ran.status == exit
+        assert ran.out.rindex("\x1b[?25h") > ran.out.rindex("\x1b[?25l")
+        assert f"caibo: {word}" in ran.out
+        assert "intended" not in bulk.status("run.jsonl")

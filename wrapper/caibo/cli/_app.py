@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from caibo.cli._exits import (
     DONE,
     FAILED,
     INTERRUPTED,
+    TERMINATED,
     USAGE,
     StoppedError,
     as_json,
@@ -37,7 +40,7 @@ prompt. Results go to stdout, everything else to stderr.
 """
 _ENDS = (
     "Exit status: 0 done, 1 some failed, 2 usage, 3 conflict or refused by --expect, 4 credential, "
-    "5 not found, 75 try again later, 130 interrupted."
+    "5 not found, 75 try again later, 130 interrupted, 143 terminated."
 )
 
 _ALONE = ("--help", "-h", "--version")
@@ -83,8 +86,11 @@ def run(arguments: list[str]) -> int:
     common = Common(**{n: f"--{n.replace('_', '-')}" in arguments for n in Common.__slots__})
     screen = Screen(common)
     try:
-        with _logging(screen, debug=common.debug):
+        with _termination(), _logging(screen, debug=common.debug):
             return _run(arguments, screen)
+    except _TerminatedError:
+        screen.note("caibo: terminated")
+        return TERMINATED
     except KeyboardInterrupt:
         screen.note("caibo: interrupted")
         return INTERRUPTED
@@ -107,6 +113,28 @@ def _run(arguments: list[str], screen: Screen) -> int:
     status: int | None = command(*bound.args, **bound.kwargs)
     screen.flush()
     return status or DONE
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, of which everything is told as of Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise _TerminatedError
+
+
+@contextmanager
+def _termination() -> Generator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, if nobody else has a say in it."""
+    ours = threading.current_thread() is threading.main_thread()  # others may set none
+    if not ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Notes(logging.Handler):

@@ -8,7 +8,7 @@ import caibo
 from caibo.bulk import RunStoppedError
 
 DONE, FAILED, USAGE, CONFLICT, CREDENTIAL, NOT_FOUND, TRY_LATER = 0, 1, 2, 3, 4, 5, 75
-INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells tell of SIGINT and SIGPIPE
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143  # as shells tell of the signals
 
 _MOST_LINES = 21  # twenty, and the one above them
 _TOLD = ("status", "request_id", "retry_after")
