@@ -116,7 +116,7 @@ class TestOneClient:
             client.update(id, phone="second")
         over.set()
 
-        assert caught.value.request_sent == "no"
+        assert (caught.value.request_sent, caught.value.attempts) == ("no", 0)
         assert isinstance(first.exception(), caibo.DeadlineExceededError)
         assert methods(fake) == "G"
         assert client.update(id, phone="third").outcome == "accepted"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+import anyio.lowlevel
 import pytest
-from faces import Connect, Face
+from faces import Connect, Face, methods
 from scripted import AFTER, BEFORE, RawServer, framed
 
 import caibo
@@ -117,6 +120,65 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 def lose_for_good(fake: FakeCaibo) -> None:
     fake.fail_next(500, method="PUT")
     fake.fail_next(501, method="GET", after=1, times=9)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give a function that lets the deadline pass."""
+    real, ahead = time.monotonic, [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: real() + ahead[0])
+    return lambda: ahead.append(ahead.pop() + 61)
+
+
+def test_an_update_that_never_began_has_no_attempts(
+    connect: Connect,
+    fake: FakeCaibo,
+    id: int,
+    caplog: pytest.LogCaptureFixture,
+    later: Callable[[], None],
+) -> None:
+    """The deadline passed while a lock was waited for."""
+
+    def lock(_: int) -> Any:
+        later()
+        return nullcontext()
+
+    with pytest.raises(caibo.DeadlineExceededError) as caught:
+        connect(lock=lock).update(id, phone=None)
+
+    ending = "DeadlineExceededError; status: None; attempts: 0; request id: None"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"update of customer {id} failed before its write: {ending}"]
+    assert (caught.value.attempts, fake.requests) == (0, [])
+
+
+def test_an_attempt_counts_though_the_next_never_began(
+    connect: Connect,
+    fake: FakeCaibo,
+    id: int,
+    caplog: pytest.LogCaptureFixture,
+    later: Callable[[], None],
+) -> None:
+    """It was refused, and the deadline passed while the next was announced."""
+    intents: list[caibo.Event] = []
+
+    def observe(event: caibo.Event) -> Any:
+        intents.extend([event] * isinstance(event, caibo.WriteIntended))
+        if len(intents) == 3:  # the first of two observers has the second intention
+            later()
+        tasks = isinstance(client.caibo, caibo.AsyncCaibo)
+        return anyio.lowlevel.checkpoint() if tasks else None
+
+    fake.etags = True
+    fake.change_before_write(id, address="1 Other Street")
+
+    client = connect(observers=[observe, observe])
+
+    with pytest.raises(caibo.DeadlineExceededError) as caught:
+        client.update(id, phone=None)
+
+    assert (caught.value.attempts, methods(fake)) == (1, ["GET", "PUT", "GET"])
+    assert "not-written; status: None; attempts: 1;" in caplog.records[-1].getMessage()
 
 
 FAILURES: dict[str, tuple[Callable[[FakeCaibo, int], object], dict[str, Any], str, dict[str, Any]]]

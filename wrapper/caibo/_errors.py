@@ -155,6 +155,12 @@ class TransportError(CaiboError):
 class DeadlineExceededError(TransportError):
     """The call, its retries included, took longer than `deadline`."""
 
+    def __init__(
+        self, message: str, *, request_sent: RequestSent, attempts: int | None = None
+    ) -> None:
+        tried = int(request_sent != "no") if attempts is None else attempts
+        super().__init__(message, request_sent=request_sent, attempts=tried)
+
 
 class RenewalError(CaiboError):
     """No access token could be got: the login or the token callable failed.

@@ -302,7 +302,7 @@ class Wire:
                 pause = self._pause(attempt, until, retry_after(error), error)
             if pause is None:
                 if isinstance(error, Attempted):
-                    error.attempts = attempt
+                    error.attempts = attempt - (error.attempts == 0)  # this one was none
                 raise error
             self._give_back()
             yield Sleep(pause)

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from caibo._errors import APIError, CaiboError, MalformedResponseError, TransportError
+from caibo._errors import (
+    APIError,
+    CaiboError,
+    DeadlineExceededError,
+    MalformedResponseError,
+    TransportError,
+)
 from caibo._record.contract import field_name
 from caibo._record.customer import Customer
 from caibo._record.document import NOTHING, Document
@@ -112,6 +118,8 @@ class Progress:
     def _failed(self, error: BaseException) -> WriteFailed:
         told = error if isinstance(error, CaiboError) else self._cut_short(error)
         self.session.concern(told)
+        if isinstance(told, DeadlineExceededError):  # while something else was waited for, maybe
+            told.attempts = told.attempts or self.attempts
         return WriteFailed(
             operation=self._id_of_operation(),
             id=self.id,
