@@ -30,6 +30,23 @@ def refused(connect: Connect, response: httpx.Response) -> caibo.APIError:
     return error
 
 
+def test_of_a_million_reasons_some_are_told(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest would keep the processor busy past any deadline."""
+    monkeypatch.setattr("caibo._record.masking._MOST", 100)
+    monkeypatch.setattr("caibo._wire.reasons._MOST", 30)
+    many = dict.fromkeys(map("f{}".format, range(120)), "Wrong.")
+
+    error = refused(connect, httpx.Response(400, json={"title": "No.", "m": many, "n": "end"}))
+    fields = refused(connect, httpx.Response(400, json={"errors": many}))
+
+    assert list(error.problem) == ["title", "m"]
+    assert len(error.problem["m"]) == 98
+    assert error.problem["m"]["f97"] == "…"
+    assert len(fields.field_errors) == 30
+
+
 class TestReasons:
     @both_ways
     def test_what_is_said_is_told(self, connect: Connect, refusal: Refusal) -> None:

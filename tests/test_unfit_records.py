@@ -16,6 +16,12 @@ def written(fake: FakeCaibo) -> bool:
     return any(request.method == "PUT" for request in fake.requests)
 
 
+def _many(count: int) -> bytes:
+    """Give a record with so many members."""
+    more = b"".join(b',"m%d":%d' % (number, number) for number in range(count - 2))
+    return b'{"name":"A","email":"a@b.c"' + more + b"}"
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -42,7 +48,9 @@ def written(fake: FakeCaibo) -> bool:
         (b'{"Id":1,"name":"A","email":"a@b.c"}', "another customer"),
         (b'{"id":true,"name":"A","email":"a@b.c"}', "another customer"),
         (b'{"id":16772748432912192.0,"name":"A","email":"a@b.c"}', "another customer"),
+        (_many(1_001), r"the record has 1,001 members; at most 1,000 are taken$"),
         (b"{}", "name is missing; found: no members"),
+        (b'{"a":[' + b"{}," * 100 + b'{"name":"A","email":"e"}]}', "name is missing; found: a$"),
         (b'{"error":{"inner":{}},"of":[1,{"x":[{}]}]}', "name is missing; found: error, of$"),
         (b'{"a":{"b":{"c":{"d":{"name":"A","email":"e"}}}}}', "name is missing; found: a$"),
         (b'{"success":false,"message":"no"}', "name is missing; found: success, message$"),
@@ -67,6 +75,23 @@ def test_what_is_no_record_of_this_customer_is_refused(
         assert caught.value.request_id is not None
 
     assert not written(fake)
+
+
+def test_as_many_members_as_are_taken_are_carried(client: Face, fake: FakeCaibo) -> None:
+    """Far more than any customer has."""
+    fake.add_document(_many(1_000), id=ID)
+
+    client.update(ID, extra={"m7": "new"})
+
+    assert fake.requests[-1].json.items() >= {"m7": "new", "m997": 997}.items()
+
+
+def test_one_more_is_no_record_to_begin_with(client: Face, fake: FakeCaibo) -> None:
+    """Whoever hands it over."""
+    with pytest.raises(caibo.InvalidChangesError, match="at most 1,000 are taken"):
+        client.update(ID, phone="1", current=caibo.Document.parse(_many(1_001)))
+
+    assert fake.requests == []
 
 
 ENVELOPES = {

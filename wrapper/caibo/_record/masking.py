@@ -132,7 +132,12 @@ class Redactor:
         if self._left < 0:
             return "…"
         if is_object(value):
-            return {self.name(k): self.everywhere(v, longest) for k, v in value.items()}
+            masked: dict[str, Any] = {}
+            for name, part in value.items():
+                masked[self.name(name)] = self.everywhere(part, longest)
+                if self._left < 0:
+                    break
+            return masked
         if is_array(value):
             return [self.everywhere(v, longest) for v in value[: self._left]]
         return self.value(value, longest)

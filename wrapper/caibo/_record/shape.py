@@ -6,6 +6,7 @@ A PUT replaces the whole record, so what is taken for one by mistake wipes the r
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from caibo._errors import Problem
@@ -16,7 +17,11 @@ from caibo._record.schema import json_type
 from caibo._record.spelling import doubled, find, has
 from caibo._record.values import integer, of_type, wanted
 
+# Names are sought in any case, and members compared with each other: a hundred thousand would
+# keep the processor busy for minutes, which no deadline cuts.
+_MOST = 1_000
 _SHOWN = 8  # the gateway chooses how many members there are
+_LOOKED_AT = 100  # members, and items of an array, in which it is
 _DEEPEST = 3  # levels at which an envelope is looked for
 
 
@@ -28,6 +33,8 @@ def no_record(found: Mapping[str, Any], id: int) -> Problem | None:
     types tell a record from something else.  The message names members and never
     quotes values.
     """
+    if len(found) > _MOST:
+        return Problem("the record", f"has {len(found):,} members; at most {_MOST:,} are taken")
     if problem := in_two_spellings(found, by_wire_name()):
         return problem
     own = find(found, "id")
@@ -97,8 +104,8 @@ def _said(found: Mapping[str, Any], id: int) -> str:
 
 
 def _envelope(found: Mapping[str, Any], id: int, depth: int) -> str | None:
-    for name, value in found.items():
-        for inner in value if is_array(value) else [value]:
+    for name, value in islice(found.items(), _LOOKED_AT):
+        for inner in value[:_LOOKED_AT] if is_array(value) else [value]:
             if not is_object(inner):
                 continue
             values = [find(inner, field.wire) for field in required()]

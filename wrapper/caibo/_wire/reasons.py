@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import takewhile
 from typing import Any
 from urllib.parse import unquote
 
@@ -209,7 +210,7 @@ def _take_object(value: Mapping[str, Any], said: Said, path: str, *, top: bool) 
     if said.count == before and isinstance(code := value.get(named.get("code", "")), str):
         said.add(here, code)
     silent = said.count == before and not _is_record(value)
-    for name, part in value.items():
+    for name, part in takewhile(lambda _: said.count < _MOST, value.items()):
         known = _bare(name) in by_wire_name()
         if _bare(name) in _WHOLE:
             _take(part, said, path)
