@@ -42,7 +42,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def put_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try the `PUT` whatever the contract has by now; `test_patch.py` tries the `PATCH`."""
+    """Try the `PUT` whatever the contract has by now; `patch/` tries the `PATCH`."""
     rule_patch_out(monkeypatch)
 
 

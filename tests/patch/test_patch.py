@@ -9,32 +9,11 @@ import pytest
 from faces import Connect, Face, methods
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from patching import MERGE_PATCH, patches, rule_patch_in, rule_patch_out
-from sending import KINDS, add
+from patching import MERGE_PATCH, patches, rule_patch_out
+from sending import KINDS
 
 import caibo
 from caibo.testing import FakeCaibo
-
-
-@pytest.fixture(autouse=True)
-def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule_patch_in(monkeypatch)
-
-
-@pytest.fixture
-def fake(ruled: None) -> FakeCaibo:
-    """A gateway that takes it from the start, as the contract rules so."""
-    return FakeCaibo()
-
-
-@pytest.fixture
-def id(fake: FakeCaibo) -> int:
-    return add(fake)
-
-
-@pytest.fixture
-def client(connect: Connect) -> Face:
-    return connect(send="changes")
 
 
 class TestWhatGoes:

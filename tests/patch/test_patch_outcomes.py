@@ -7,33 +7,11 @@ from typing import Any
 import pytest
 from audit_log import records
 from faces import Connect, Face, methods
-from patching import MODULE, patches, rule_patch_in
+from patching import MODULE, patches
 from scripted import ID, RECORD, Script, answer
-from sending import add
 
 import caibo
 from caibo.testing import Clock, FakeCaibo
-
-
-@pytest.fixture(autouse=True)
-def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule_patch_in(monkeypatch)
-
-
-@pytest.fixture
-def fake(ruled: None) -> FakeCaibo:
-    """A gateway that takes it from the start, as the contract rules so."""
-    return FakeCaibo()
-
-
-@pytest.fixture
-def id(fake: FakeCaibo) -> int:
-    return add(fake)
-
-
-@pytest.fixture
-def client(connect: Connect) -> Face:
-    return connect(send="changes")
 
 
 class TestLearning:
