@@ -30,7 +30,7 @@ FRIENDLY = {
     "names-in-any-case": "does not",
     "own-id": "holds",
     "numbers-as-text": "cannot be told",
-    "counted-in-characters": "cannot be told",
+    "counted-in-characters": "holds",
     "null-clears": "holds",
     "omitted-is-lost": "holds",
     "put-repeats": "holds",
@@ -49,7 +49,7 @@ SHORT = {"+": HOLDS, "-": DOES_NOT, "?": OPEN}
 #: What a change of the record would tell.
 BY_A_CHANGE = (
     *("callers-set", "names-in-any-case", "null-clears", "omitted-is-lost", "read-sees-writes"),
-    *("success-is-not-always", "respelling", "caches"),
+    *("success-is-not-always", "respelling", "caches", "counted-in-characters"),
 )
 #: What a PUT that is taken tells.
 BY_A_PUT = ("server-owned", "media-type", "required-members", "any-success-body", "put-repeats")
@@ -111,7 +111,9 @@ def always(method: str, **answer: Any) -> Callable[[FakeCaibo, int], object]:
     return lambda fake, _: fake.answer_next(body, method=method, times=math.inf, **answer)
 
 
-def refusing(test: Callable[[caibo.Document], bool]) -> Callable[[FakeCaibo, int], None]:
+def refusing(
+    test: Callable[[caibo.Document], bool], status: int = 400
+) -> Callable[[FakeCaibo, int], None]:
     """Refuse the bodies that a test finds."""
 
     def turn(fake: FakeCaibo, _: int) -> None:
@@ -119,11 +121,16 @@ def refusing(test: Callable[[caibo.Document], bool]) -> Callable[[FakeCaibo, int
 
         def answered(request: Request, fault: Any) -> Response:
             refused = request.method == "PUT" and test(caibo.Document.parse(request.body))
-            return Response(400) if refused else answer(request, fault)
+            return Response(status) if refused else answer(request, fault)
 
         vars(fake)["answer"] = answered
 
     return turn
+
+
+def longer_than(most: int, encoding: str = "utf-32-le") -> Callable[[caibo.Document], bool]:
+    """Find bodies whose reference takes more bytes than that in an encoding."""
+    return lambda body: len(str(body.get("memberId") or "").encode(encoding)) > most
 
 
 def emptying(fake: FakeCaibo, id: int) -> None:

@@ -24,6 +24,7 @@ from doctor_kinds import (
     aging,
     always,
     emptying,
+    longer_than,
     refusing,
     refusing_tags,
     spelling,
@@ -203,7 +204,30 @@ KINDS = [
     ),
     Kind("spells it otherwise", spelling("{} ")),
     Kind(
-        "spells it beyond recognition", spelling("{}!"), differs={"respelling": DOES_NOT}, ok=False
+        "spells it beyond recognition",
+        spelling("{}!"),
+        differs={"respelling": DOES_NOT, "counted-in-characters": OPEN},
+        ok=False,
+    ),
+    Kind(
+        "cuts it at a limit of its own",
+        lambda fake, _: fake.normalise("member_id", lambda value: str(value)[:40]),
+        differs={"counted-in-characters": OPEN},
+    ),
+    Kind(
+        "counts UTF-16 units",
+        refusing(longer_than(100, "utf-16-le")),
+        differs={"counted-in-characters": DOES_NOT, **REFUSED},
+    ),
+    Kind(
+        "takes short references only",
+        refusing(longer_than(120)),
+        differs={"counted-in-characters": OPEN, **REFUSED},
+    ),
+    Kind(
+        "fails at characters of four bytes",
+        refusing(longer_than(50, "utf-8"), status=500),
+        differs={"counted-in-characters": OPEN},
     ),
     Kind(
         "spells what it was sent otherwise",

@@ -329,3 +329,12 @@ def test_without_a_customer_a_refused_credential_is_an_error(
 
     with pytest.raises(caibo.APIError):
         doctor.examine(None)
+
+
+def test_what_no_request_settles_says_what_to_do(doctor: Doctor, fake: FakeCaibo) -> None:
+    """By hand, or to be on the right side."""
+    report = doctor.write(fake.add_customer(**FIELDS))
+
+    for id in ("login", "new-token-helps", "one-gateway"):
+        assert report.findings[id].verdict == "cannot be told"
+        assert report.findings[id].advice

@@ -30,9 +30,9 @@ class Checks(dict[str, Check]):
 
         return registered
 
-    def never(self, id: str, why: str) -> None:
-        """Register an assumption that no request of ours can settle."""
-        self[id] = lambda _: open_(why)
+    def never(self, id: str, why: str, by_hand: str) -> None:
+        """Register an assumption that no request of ours can settle, and who can."""
+        self[id] = lambda _: open_(why, by_hand)
 
 
 def of_record(facts: Facts, conclude: Callable[[Document], Conclusion]) -> Conclusion:

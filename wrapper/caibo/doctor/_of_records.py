@@ -92,9 +92,10 @@ def _(facts: Facts) -> Conclusion:
 @check("login")
 def _(facts: Facts) -> Conclusion:
     sent = {read.credential for read in facts.reads}
+    by_hand = "make one call with auth=caibo.Login(…): it shows whether a login gives a token"
     if sent <= {"X-API-Key"}:
-        return open_("no login was seen; a client with an API key makes none")
-    return open_("a token was sent; where it came from is not seen here")
+        return open_("no login was seen; a client with an API key makes none", by_hand)
+    return open_("a token was sent; where it came from is not seen here", by_hand)
 
 
 @check("media-type")
@@ -254,4 +255,18 @@ def _numbers(facts: Facts, record: Document) -> Conclusion:
     return holds(f"{said}; they were taken back so") if facts.carries == "record" else open_(said)
 
 
-check.never("counted-in-characters", "no value at a limit was written")
+@check("counted-in-characters")
+def _(facts: Facts) -> Conclusion:
+    tried, plain = facts.tried("limit"), facts.tried("limit, plain")
+    limit = f"{TRIED} at its limit, with a character of two UTF-16 units"
+    if tried.came == "taken":
+        whole = str(of.value(tried.after, TRIED)).strip().endswith(of.TWO_UNITS)
+        return holds(f"{limit}, was stored") if whole else open_(f"{limit}, was stored otherwise")
+    if tried.came == "refused" and plain.came == "taken":
+        # What passed here is refused there, and nothing is lost.
+        return Conclusion(
+            "does not", f"{limit}: {tried.why}", "expect a 400 for such", matters=False
+        )
+    if tried.came == "refused":
+        return open_(f"{TRIED} at its limit, of whatever characters: {plain.why}")
+    return open_(tried.why)

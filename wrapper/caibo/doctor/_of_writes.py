@@ -125,7 +125,11 @@ def _(facts: Facts) -> Conclusion:
     return holds("; ".join(found)) if found else open_("none of them appears")
 
 
-check.never("new-token-helps", "it takes a token that has expired")
+check.never(
+    "new-token-helps",
+    "it takes a token that ends while the client holds it",
+    "let one end, and see whether the next call goes through, with a new one",
+)
 
 
 @check("if-match")
@@ -166,4 +170,8 @@ def _(facts: Facts) -> Conclusion:
     return open_(f"{said}; {UNSEEN}")
 
 
-check.never("one-gateway", "it takes a second client")
+check.never(
+    "one-gateway",
+    "it takes a second client, and to know what its address and its key reach",
+    "set lock= where another base_url, or a key of another mode, reaches the same customers",
+)

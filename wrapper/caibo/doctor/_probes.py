@@ -112,6 +112,7 @@ class Examination(Writing):
             return
         yield from self._changed(record)
         yield from self._emptied(record)
+        yield from self._filled_up(record)
         yield from self._owned(record)
         yield from self._unknown(record)
         yield from self._spelt(record)
@@ -199,6 +200,18 @@ class Examination(Writing):
             tried = yield from self._put(body, lambda found: of.empty(of.value(found, TRIED)))
             self._note(name, tried)
             yield from self._restore()
+
+    def _filled_up(self, record: Document) -> Calls[None]:
+        """Fill a field up to its limit, with a character of two units; if refused, without."""
+        most = of.properties()[TRIED.lower()]["maxLength"]
+        for name, last in (("limit", of.TWO_UNITS), ("limit, plain", "x")):
+            new = _new().ljust(most - 1, "x") + last
+            body = carried(having(record, TRIED, new), self._send)
+            tried = yield from self._put(body, _is(new))
+            self._note(name, tried)
+            yield from self._restore()
+            if tried.came != "refused":
+                return
 
     def _owned(self, record: Document) -> Calls[None]:
         facts = self._facts

@@ -19,6 +19,8 @@ TRIED = "memberId"
 #: What the value begins with that is written into it.
 MARK = "caibo-doctor-"
 UNKNOWN = "caiboDoctor"
+#: One Unicode character, two units in UTF-16.
+TWO_UNITS = "\N{OK HAND SIGN}"
 #: Members that the gateway owns and that decide nothing, as far as is known.
 OWNED = ("ownerName", "createDate")
 # What a framework makes of a date that was not sent.
