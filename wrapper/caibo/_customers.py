@@ -43,8 +43,8 @@ class Customers:
     def get(self, id: int, /) -> Customer:
         """Read a customer.
 
-        That the gateway has ``GET /customers/{id}`` is an assumption: its vendor
-        documents no way to read.  A record has `name` and `email`, and the
+        A deployment may have no ``GET /customers/{id}``, see ``docs/assumptions.md``;
+        the other verbs take `current=` then.  A record has `name` and `email`, and the
         customer's id or else strings in both; anything else is none.  Reads ask for
         ``Cache-Control: no-cache``; what a cache marks as its copy all the same
         is asked for once more, and then refused, as it may be old.

@@ -19,8 +19,8 @@ from caibo._wire.refusals import entity_tag, request_id
 from caibo._wire.waiting import Flow
 
 _NO_READ = (
-    "Either there is no such customer, or this deployment has no GET /customers/{id}: the vendor "
-    "documents none. If you have the record, pass it: update(…, current=record)."
+    "Either there is no such customer, or this deployment has no GET /customers/{id}. "
+    "If you have the record, pass it: update(…, current=record)."
 )
 _UNUSUAL = "The contract allows {} as an id, but it is an unusual one: was it ever set?"
 

@@ -39,10 +39,10 @@ class FakeCaibo(Inspection):
     cleared.  Members that the server owns keep their values whatever the body
     says.  Every other member is stored and returned as the text in which it came.
 
-    The vendor documents the PUT and the login.  That there is a GET, what clears a
-    member, who owns which member, ETags, the look of errors and the limit on bodies
-    are assumptions; each has a switch below or a fault that turns it round.  Every
-    switch may be turned at any time.
+    The vendor documents the PUT and the login.  What clears a member, who owns which
+    member, ETags, the look of errors and the limit on bodies are assumptions; each has
+    a switch below or a fault that turns it round, and so has the GET.  Every switch may
+    be turned at any time.
 
     Args:
         seed: of the faults that have a `chance`.
