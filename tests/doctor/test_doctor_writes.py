@@ -134,6 +134,21 @@ def test_an_unknown_member_is_written_only_where_it_may_stay(
     assert ("It may have left in the record: caiboDoctor" in str(report)) is may_stay
 
 
+def test_names_in_another_case_count_as_taken_where_all_of_them_were(
+    doctor: Doctor, fake: FakeCaibo, id: int
+) -> None:
+    """Nothing else is tried where nothing may stay."""
+    fake.casing = "upper"
+
+    report = doctor.write(id, may_stay=False)
+
+    found = report.findings["names-in-any-case"]
+    assert (found.verdict, found.evidence) == (
+        "holds",
+        "names are UPPERCASE, and were taken like that",
+    )
+
+
 def test_an_identifier_that_may_not_stay_is_no_reason_to_stop(
     sync_doctor: Doctor, fake: FakeCaibo
 ) -> None:
