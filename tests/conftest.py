@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -35,6 +36,11 @@ for name, examples in (("caibo", 20), ("thorough", 200)):
 settings.load_profile("caibo")
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make, and not at thousands of tests."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no variable of whoever runs the tests choose a credential, a gateway, or a way to it."""
@@ -46,6 +52,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def put_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try the `PUT` whatever the contract has by now; `patch/` tries the `PATCH`."""
     rule_patch_out(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pause before a retry for no longer than the gateway asks to; `pauses` tells how long."""
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.0)
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ def id(fake: FakeCaibo) -> int:
     return fake.add_customer(**BEFORE)
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", lambda *_: 0.0)
-
-
 def everything_that_happens(
     fake: FakeCaibo, id: int, client: Face, login: Face
 ) -> list[Callable[[], Any]]:

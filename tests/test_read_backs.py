@@ -84,9 +84,8 @@ def test_what_was_cut_by_the_deadline_is_the_read(
     assert " it may have reached" not in str(caught.value)
 
 
-def test_its_lines_stand_below_it(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_lines_stand_below_it(connect: Connect) -> None:
     """How often it was sent is not how often the write was."""
-    monkeypatch.setattr("random.uniform", lambda *_: 0.0)
     script = gateway(read_back=lambda: answer(500, X_Request_ID="r-1"), put=accepted)
 
     with pytest.raises(caibo.UnknownOutcomeError) as caught:

@@ -34,11 +34,6 @@ def login(fake: FakeCaibo) -> caibo.Login:
     return caibo.Login(fake.email, fake.password)
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", lambda *_: 0.0)
-
-
 def in_threads(work: Callable[[], Any]) -> list[Any]:
     """Run the same work in many threads; return results and exceptions."""
 
