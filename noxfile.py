@@ -28,16 +28,9 @@ SOURCES = os.pathsep.join(("wrapper", "generated"))
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 CONGRUENCE = "tests/independent/test_congruence.py"
 WITHOUT_TOOLS = ("--ignore=tests/codegen", "--ignore=tests/independent")
-# They try every step of a call, in crowds and in processes: on the oldest and the newest Python.
-LONG = (
-    *("crowd", "foreign_transports", "forks", "loops"),
-    *("model", "respelling", "send_kinds", "turns"),
-)
-# So many rows of tables that two Pythons are enough for them, too.
-MANY = ("examples", "masking", "reasons", "statuses")
-WITHOUT_LONG = (*WITHOUT_TOOLS, *(f"--ignore=tests/test_{name}.py" for name in LONG))
-# trio's and asyncio's tests are the same; what differs from Python to Python, asyncio's find.
-BETWEEN = (*WITHOUT_LONG, *(f"--ignore=tests/test_{name}.py" for name in MANY), "-k", "not trio")
+# What differs from Python to Python, or from httpx to httpx, shows in a few rows of a table, and
+# in asyncio's tests as well as in trio's.
+BETWEEN = (*WITHOUT_TOOLS, "-m", "not long", "-k", "not trio", "--rows", "2")
 BUILD_REQUIREMENTS = ".github/build-requirements.txt"
 PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
@@ -220,15 +213,17 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    chosen = WITHOUT_TOOLS if session.python in (PYTHONS[0], PYTHONS[-1]) else BETWEEN
-    arguments = ("pytest", *IN_PARALLEL, *chosen)
-    if session.python == PYTHONS[0]:  # once, as measuring takes as long as testing
+    everything = ("pytest", *IN_PARALLEL, *WITHOUT_TOOLS)
+    if session.python == PYTHONS[0]:
+        # Once, and not the long ones, as measuring takes as long as testing.
         session.run("coverage", "erase")
-        session.run("coverage", "run", "-m", *arguments, "-m", "not untraced")
-        session.run("pytest", *WITHOUT_TOOLS, "-m", "untraced")  # alone, as they fork and interrupt
+        session.run("coverage", "run", "-m", *everything, "-m", "not untraced and not long")
+        session.run(*everything, "-m", "untraced or long")
         session.notify("coverage")
+    elif session.python == PYTHONS[-1]:
+        session.run(*everything)
     else:
-        session.run(*arguments)
+        session.run("pytest", *IN_PARALLEL, *BETWEEN)
 
 
 @nox.session(default=False)
@@ -254,7 +249,7 @@ def prereleases(session: nox.Session) -> None:
     """Test the wheel with the newest pre-releases that it admits; it may fail."""
     install_wheel(session, *group("test"))
     session.install("--upgrade", "--pre", *DEPENDENCIES, *COMMAND)
-    session.run("pytest", *IN_PARALLEL, *WITHOUT_LONG, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *WITHOUT_TOOLS, "-m", "not long", *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,25 @@ for name, examples in (("caibo", 20), ("thorough", 200)):
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
 settings.load_profile("caibo")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, help="try so many rows of each table, on each face")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave further rows of a table to a session that tries all of them."""
+    if not (rows := config.getoption("rows")):
+        return
+    seen: Counter[tuple[str, object]] = Counter()
+    kept, left = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        table = (item.nodeid.partition("[")[0], params.get("connect"))
+        seen[table] += 1
+        (kept if seen[table] <= rows else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 def pytest_collection_finish() -> None:

@@ -24,15 +24,22 @@ import anyio.to_thread
 import h11
 import pytest
 from forked import KEY, Apart, Authority
+from hypothesis import settings
 
 import caibo
 
 BACKENDS = ["asyncio", "trio"]
-#: How tasks are broken off: natively, once, or by anyio, again and again.
-WAYS = ["asyncio task", "asyncio scope", "trio scope"]
+#: How tasks are broken off: natively, once, or by anyio, again and again; each over one scheme.
+IN_TURN = pytest.mark.parametrize(
+    ("crowd", "scheme"),
+    [("asyncio task", "https"), ("asyncio scope", "http"), ("trio scope", "https")],
+    indirect=["crowd"],
+)
 ID, OTHER = 2, 4
 #: Tasks at a time, and how often: together more than there are places.
 TASKS, ROUNDS = 40, 3
+#: Of the steps of a call, one in so many is tried in a run; at night each.
+STRIDE = 3 if settings().max_examples < 100 else 1
 #: Seconds after which Ctrl-C comes again.
 PRESSED_AGAIN = 1.0
 
@@ -93,7 +100,7 @@ class Crowd:
                 group.cancel_scope.cancel()
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture
 def crowd(request: pytest.FixtureRequest) -> Crowd:
     return Crowd(request.param)
 
@@ -103,6 +110,7 @@ def ask(gateway: Apart, *command: object) -> Callable[[], Coroutine[Any, Any, An
     return partial(anyio.to_thread.run_sync, partial(gateway, *command))
 
 
+@pytest.mark.long
 class TestTasksThatAreBrokenOff:
     """Hundreds at a time, again and again; then the client is as good as new."""
 
@@ -128,9 +136,19 @@ class TestTasksThatAreBrokenOff:
         anyio.run(main, backend=crowd.backend)
         gc.collect()
 
-    @pytest.mark.parametrize("scheme", ["http", "https"])
-    @pytest.mark.parametrize("where", ["answer", "body"])
-    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    @pytest.mark.parametrize(
+        ("crowd", "scheme", "method", "where"),
+        # Every pair of two of them.
+        [
+            ("asyncio task", "https", "GET", "answer"),
+            ("asyncio task", "http", "PUT", "body"),
+            ("asyncio scope", "http", "GET", "body"),
+            ("asyncio scope", "https", "PUT", "answer"),
+            ("trio scope", "https", "GET", "body"),
+            ("trio scope", "http", "PUT", "answer"),
+        ],
+        indirect=["crowd"],
+    )
     def test_waiting_for_an_answer(
         self, gateway: Apart, crowd: Crowd, method: str, where: str
     ) -> None:
@@ -149,6 +167,9 @@ class TestTasksThatAreBrokenOff:
         self._check(gateway, crowd, client, rounds)
 
     @pytest.mark.parametrize("scheme", ["https"])
+    @pytest.mark.parametrize(
+        "crowd", ["asyncio task", "asyncio scope", "trio scope"], indirect=True
+    )
     def test_connecting(self, gateway: Apart, crowd: Crowd) -> None:
         """The gateway has taken the connection and does not say hello."""
         client = awaited(gateway)
@@ -164,7 +185,7 @@ class TestTasksThatAreBrokenOff:
 
         self._check(gateway, crowd, client, rounds)
 
-    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @IN_TURN
     def test_waiting_for_a_place(self, gateway: Apart, crowd: Crowd) -> None:
         """Others have all of them; those get their answers, and the next their places."""
         client = awaited(gateway, max_connections=2)
@@ -184,20 +205,20 @@ class TestTasksThatAreBrokenOff:
         self._check(gateway, crowd, client, rounds)
         assert gateway("report")["most_open"] <= 2
 
-    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @IN_TURN
     def test_at_any_step(self, gateway: Apart, crowd: Crowd) -> None:
         """Each a step of the event loop later than the one before, through a whole update."""
-        client = awaited(gateway, max_connections=4)
+        client = awaited(gateway, max_connections=1)
 
         async def rounds() -> None:
             for steps in range(300):
-                for n in range(5):
+                for n in range(2):  # the second finds what the first has left
                     call = partial(client.customers.update, 2 * steps, phone=f"+{n}")
                     await crowd.broken_off([call], partial(step, steps))
 
         self._check(gateway, crowd, client, rounds)
 
-    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @IN_TURN
     def test_when_a_place_has_just_become_free(self, gateway: Apart, crowd: Crowd) -> None:
         """Whoever was about to get it is gone, so the next in the line gets it."""
         client = awaited(gateway, max_connections=1)
@@ -226,9 +247,9 @@ async def step(steps: int) -> None:
         await anyio.lowlevel.checkpoint()
 
 
+@pytest.mark.long
 class TestManyUpdates:
-    @pytest.mark.parametrize("scheme", ["http", "https"])
-    @pytest.mark.parametrize("backend", BACKENDS)
+    @pytest.mark.parametrize(("backend", "scheme"), [("asyncio", "https"), ("trio", "http")])
     def test_none_of_two_thousand_fails(self, gateway: Apart, backend: str) -> None:
         """Gathered with the options as they are; a hundred connections are enough."""
         client = caibo.AsyncCaibo(api_key=KEY, base_url=gateway.base_url)
@@ -427,7 +448,7 @@ class Steps:
                 sys.setprofile(None)
             self.over = True
         except KeyboardInterrupt:
-            self.next += 1
+            self.next += STRIDE
 
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
         path = Path(frame.f_code.co_filename)
@@ -448,6 +469,7 @@ class Steps:
 # What the standard library was just making when it was interrupted warns that nobody closed it.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.long
 @pytest.mark.untraced
 @pytest.mark.usefixtures("alarm")
 class TestInterruptedThreads:
@@ -632,6 +654,7 @@ client.close()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_greenlets_that_are_killed(gateway: Apart, authority: Authority) -> None:
     """Waiting for a place or for an answer, by `kill` or a timeout: their places come back."""

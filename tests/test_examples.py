@@ -21,6 +21,8 @@ from faces import methods
 import caibo
 from caibo.testing import FakeCaibo, FakeServer, Request
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # `redis_lock` and `celery_bulk` need a server: see `tests/independent/test_redis.py`, and
 # `test_celery_bulk.py` there.

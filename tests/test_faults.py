@@ -21,6 +21,7 @@ def id(fake: FakeCaibo) -> int:
     return fake.add_customer(phone="old", email="old@example.com")
 
 
+@pytest.mark.long
 class TestEveryFaultAtEveryStep(Grid):
     """Whatever happens: the record is stored at most once, and what is told of it is true.
 

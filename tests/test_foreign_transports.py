@@ -24,7 +24,7 @@ from test_deadline import DRIPS, dripping
 import caibo
 from caibo.testing import FakeCaibo, FakeServer
 
-pytestmark = pytest.mark.usefixtures("pauses")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("pauses")]
 
 Make = Callable[[], httpx.BaseTransport | httpx.AsyncBaseTransport]
 

@@ -29,7 +29,7 @@ if sys.platform == "win32":
 
 from forked import A_PROCESS, BACKENDS, KEY, Apart, Authority, Child, face, make
 
-pytestmark = pytest.mark.untraced
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 CHILDREN = 4
 THREADS = 3

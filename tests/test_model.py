@@ -29,6 +29,8 @@ import caibo
 from caibo._record.document import Document
 from caibo.testing import FakeCaibo
 
+pytestmark = pytest.mark.long
+
 FIELDS = {"phone": "phone", "address": "address", "member_id": "memberId"}
 RECORD = (
     b'{"id":7,"name":"Ada Example","email":"ada@example.com","phone":"+1","address":null,'

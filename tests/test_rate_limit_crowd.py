@@ -95,6 +95,7 @@ def crowd(fake: FakeCaibo) -> Crowd:
 
 
 class TestAThousand:
+    @pytest.mark.long
     @backends
     def test_no_write_is_far_behind_its_read(self, crowd: Crowd, backend: str) -> None:
         """Each second has its hundred reads and their writes."""
@@ -116,6 +117,7 @@ class TestAThousand:
         assert {behind for behind, _ in crowd.gaps()} == {1}
         assert {seconds for _, seconds in crowd.gaps()} == {0 if rate >= 2 else 1 / rate}
 
+    @pytest.mark.long
     @backends
     def test_a_deadline_fails_calls_that_have_not_begun(self, crowd: Crowd, backend: str) -> None:
         """Nothing was sent for them; whoever has begun gets to its end."""

@@ -13,6 +13,8 @@ from sending import KINDS, SENDS, add
 import caibo
 from caibo.testing import FakeCaibo
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def id(fake: FakeCaibo) -> int:

@@ -1,4 +1,4 @@
-"""Every status with every body becomes one of our errors, on a read and on a write."""
+"""Every status with every body becomes one of our errors, on a read or on a write."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ def raised_by(act: Callable[[Face], Any], client: Face) -> caibo.APIError:
 
 
 class TestEveryStatus:
+    @pytest.mark.long
     @both_verbs
     @pytest.mark.parametrize("body", BODIES)
     def test_with_every_body(
@@ -102,7 +103,8 @@ class TestEveryStatus:
         """The status alone decides the class; the body adds words where it can."""
         headers, content = BODIES[body]
         client = connect(max_retries=0)
-        for status in STATUSES:
+        # Every other status: the other verb has the rest.
+        for status in STATUSES[act is put :: 2]:
             fake.fail_next(status, headers=headers, body=content)
 
             error = raised_by(act, client)

@@ -16,6 +16,8 @@ from faces import Connect, Face, methods
 import caibo
 from caibo.testing import FakeCaibo, FakeServer
 
+pytestmark = pytest.mark.long
+
 CLIENTS, UPDATES = 8, 30
 Submit = Callable[..., "Future[Any]"]
 

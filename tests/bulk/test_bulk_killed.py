@@ -17,6 +17,8 @@ import caibo
 from caibo import bulk
 from caibo.testing import FakeCaibo, Request
 
+pytestmark = pytest.mark.long
+
 ROWS, KILLS, WORKERS = 200, 10, 4
 RUN = """
 import sys

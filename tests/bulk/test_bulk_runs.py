@@ -71,6 +71,7 @@ class TestEveryRow:
             written = [request.json["phone"] for request in puts if request.customer_id == id]
             assert written == [f"{n} {m}" for n in range(20) for m in (0, 1)]
 
+    @pytest.mark.long
     def test_may_be_of_one_customer(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """However many they are."""
         [id] = customers(fake, 1)
