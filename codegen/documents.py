@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -46,10 +47,7 @@ def load(text: str) -> Any:
     try:
         if text.lstrip().startswith("{"):
             return json.loads(text, object_pairs_hook=_unique)
-        reader = YAML(typ="safe", pure=True)
-        reader.Composer = _Composer
-        reader.Constructor = _Constructor
-        return _plain(reader.load(text))
+        return _plain(_parsed(text))
     except json.JSONDecodeError as error:
         raise DocumentError(f"not valid JSON: {error}") from error
     except MarkedYAMLError as error:
@@ -61,6 +59,15 @@ def load(text: str) -> Any:
         raise DocumentError(f"not valid YAML: {_one_line(error)}") from error
     except RecursionError as error:
         raise DocumentError("nested too deeply") from error
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """Read a text once: that takes most of the time of a generation, which reads files again."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _Composer
+    reader.Constructor = _Constructor
+    return reader.load(text)
 
 
 def renewed(page: str, begin: str, made: str, end: str) -> str:
