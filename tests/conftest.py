@@ -149,6 +149,14 @@ def gateway(scheme: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be heard, which a shell has its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def alarm() -> Iterator[None]:
     """Let a timer do what Ctrl-C does."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)

@@ -292,15 +292,9 @@ def test_a_task_that_asyncio_cancels(scene: Scene, step: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a thread cannot send a signal there")
+@pytest.mark.usefixtures("interruptible")
 class TestInterrupted:
     """Ctrl-C in the sync client."""
-
-    @pytest.fixture(autouse=True)
-    def python_is_told(self) -> Iterator[None]:
-        """Handle the signal, which a shell has its background jobs ignore."""
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        yield
-        signal.signal(signal.SIGINT, before)
 
     @pytest.mark.parametrize("step", STEPS)
     def test_in_a_request(self, scene: Scene, step: str) -> None:

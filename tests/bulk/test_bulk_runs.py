@@ -295,6 +295,7 @@ class TestAClient:
         assert isinstance(stopped.value.__cause__, caibo.LockError)
 
 
+@pytest.mark.usefixtures("interruptible")
 class TestCtrlC:
     """Ends the run when the rows under way are written."""
 
