@@ -386,6 +386,7 @@ REFUSALS = {
     "XML of another kind": Refusal(
         400, "text/xml", "<string>Not so</string>", ("400 Bad Request: Not so",)
     ),
+    "XML that is none": Refusal(400, "text/xml", "<e/>Not so", ("400 Bad Request: Not so",)),
     "nginx 400": Refusal(
         400,
         "text/html",

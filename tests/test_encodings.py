@@ -109,6 +109,13 @@ class TestRefused:
         ):
             connect(max_retries=0, **link).get(ID)
 
+    def test_one_that_the_caller_s_transport_gives_up_on(self, connect: Connect) -> None:
+        """It undoes them itself, and raises what httpx does."""
+        script = Script(httpx.DecodingError("Error -3 while decompressing data"))
+
+        with pytest.raises(caibo.MalformedResponseError, match="as its Content-Encoding says"):
+            connect(max_retries=0, **script.options).get(ID)
+
     def test_several_headers_are_several_encodings(self, connect: Connect) -> None:
         """RFC 9110, section 5.3."""
         twice = gzipped(gzipped(RECORD))
