@@ -285,7 +285,7 @@ class TestBackup:
 
         [intent] = caibo.open_intents(log)
         assert str(intent.before) == '{"id":7,"totalDeposits":100.00}'
-        assert "100" not in repr(intent)
+        assert "100.00" not in repr(intent)
 
     def test_where_nothing_was_read_there_is_none(
         self, connect: Connect, fake: FakeCaibo, log: Path, id: int
