@@ -83,8 +83,3 @@ class Queue:
 
     def _strikes(self, fault: Fault) -> bool:
         return fault.chance == 1 or self.random.random() < fault.chance
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        with self._lock:
-            self._faults.clear()
