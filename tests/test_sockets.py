@@ -351,6 +351,17 @@ class TestOneEnd:
         with pytest.raises(httpcore.WriteError):
             Threads.run(network.flush())
 
+    def test_what_it_said_before_it_hung_up_is_read(
+        self, pair: tuple[Network, socket.socket]
+    ) -> None:
+        """Though the request could not be sent any more."""
+        network, there = pair
+        network.keep(b"GET")
+        there.send(b"HTTP/1.1 503")
+        there.close()
+
+        assert Threads.run(network.receive(None)) == b"HTTP/1.1 503"
+
     @pytest.mark.parametrize("polls", [True, False], ids=["poll", "select"])
     def test_what_came_unasked_is_seen(
         self, pair: tuple[Network, socket.socket], monkeypatch: pytest.MonkeyPatch, *, polls: bool
