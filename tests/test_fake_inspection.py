@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -265,3 +267,73 @@ def test_threads_share_a_gateway(fake: FakeCaibo) -> None:
     assert sorted(request.number for request in fake.requests) == list(range(1, 201))
     for id in ids:
         fake.assert_only_changed(id, {"phone"})
+
+
+class TestFaults:
+    """A fault that nobody meets has tested nothing."""
+
+    PLANS: ClassVar[dict[str, Callable[[FakeCaibo], None]]] = {
+        "fail_next(503): for any request": lambda fake: fake.fail_next(503),
+        "answer_next: for GET": lambda fake: fake.answer_next({}, method="get"),
+        "lose_response: for PUT": lambda fake: fake.lose_response(),
+        "garble_next('gzip'): for any request": lambda fake: fake.garble_next(),
+        "delay(3): for any request": lambda fake: fake.delay(3, chance=0.5),
+        "refuse_connection: for any request": lambda fake: fake.refuse_connection(),
+        "stale_reads: for GET": lambda fake: fake.stale_reads(),
+    }
+
+    @pytest.mark.parametrize("said", PLANS)
+    def test_one_that_nobody_met_is_named(self, fake: FakeCaibo, said: str) -> None:
+        """With what it waits for."""
+        self.PLANS[said](fake)
+
+        assert unmet(fake) == ["of 0 requests that arrived, none met", said]
+
+    def test_the_message_says_whom_it_waits_for(
+        self, fake: FakeCaibo, plain_client: httpx.Client, id: int
+    ) -> None:
+        """And how many more have to pass first."""
+        fake.fail_next(503, method="PUT", id=id, after=2)
+        fake.change_before_write(9, phone=None)
+        fake.change_after_write(8, phone=None)
+
+        put(plain_client, id, phone=None)
+
+        assert unmet(fake) == [
+            "of 1 request that arrived, none met",
+            f"fail_next(503): for PUT of customer {id}, after 1 more",
+            "change_before_write: for a write of customer 9",
+            "change_after_write: for a write of customer 8",
+        ]
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"times": math.inf}, {"times": 2}, {"chance": 1e-9}],
+        ids=["once", "always", "twice", "spared by chance"],
+    )
+    def test_one_request_is_enough(
+        self, fake: FakeCaibo, plain_client: httpx.Client, id: int, options: dict[str, Any]
+    ) -> None:
+        """How often it would have happened is another question."""
+        fake.fail_next(503, method="PUT", **options)
+        put(plain_client, id, phone=None)
+        put(plain_client, id, phone=None)
+
+        fake.assert_faults_met()
+
+    def test_one_behind_another_has_met_nobody(
+        self, fake: FakeCaibo, plain_client: httpx.Client, id: int
+    ) -> None:
+        """A request meets one fault at most."""
+        fake.fail_next(503, times=math.inf)
+        fake.fail_next(504)
+        put(plain_client, id, phone=None)
+
+        assert unmet(fake)[1:] == ["fail_next(504): for any request"]
+
+
+def unmet(fake: FakeCaibo) -> list[str]:
+    """Return the lines that say which faults nobody met."""
+    with pytest.raises(AssertionError) as failed:
+        fake.assert_faults_met()
+    return [line.strip() for line in str(failed.value).splitlines()]

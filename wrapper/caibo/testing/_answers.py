@@ -63,7 +63,18 @@ class Answers(Quirks):
         def fail(_: Request, __: Response) -> Response:
             return reply
 
-        self._faults.add(Fault(method, id, after, times, after_applying, fail, chance=chance))
+        self._faults.add(
+            Fault(
+                f"fail_next({status})",
+                method,
+                id,
+                after,
+                times,
+                after_applying,
+                fail,
+                chance=chance,
+            )
+        )
 
     def answer_next(
         self,
@@ -120,7 +131,9 @@ class Answers(Quirks):
                 reply = reply.with_body(answer)
             return replace(reply.with_headers(headers or {}), status=status or reply.status)
 
-        self._faults.add(Fault(method, id, after, times, applied, respond, chance=chance))
+        self._faults.add(
+            Fault("answer_next", method, id, after, times, applied, respond, chance=chance)
+        )
 
 
 def _check(status: int) -> None:

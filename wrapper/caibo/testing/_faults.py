@@ -66,7 +66,9 @@ class Faults(Answers):
         share = _BODY_READ.get(at, 1.0)
         spoil = _truncate if at == "mid-reply" else _close if share == 1 else _reset
         applies = applied and share == 1
-        self._faults.add(Fault(method, id, after, times, applies, spoil, share, chance))
+        self._faults.add(
+            Fault("lose_response", method, id, after, times, applies, spoil, share, chance)
+        )
 
     def garble_next(
         self,
@@ -90,7 +92,9 @@ class Faults(Answers):
             chance: of a request to be one of these.
         """
         spoil = {"gzip": _not_gzip, "truncated": _truncate, "wrong-length": _declare_half}[how]
-        self._faults.add(Fault(method, id, after, times, spoil=spoil, chance=chance))
+        self._faults.add(
+            Fault(f"garble_next({how!r})", method, id, after, times, spoil=spoil, chance=chance)
+        )
 
     def delay(
         self,
@@ -120,7 +124,9 @@ class Faults(Answers):
         def hold(_: Request, reply: Response) -> Response:
             return replace(reply, delay=seconds)
 
-        self._faults.add(Fault(method, id, after, times, spoil=hold, chance=chance))
+        self._faults.add(
+            Fault(f"delay({seconds})", method, id, after, times, spoil=hold, chance=chance)
+        )
 
     def refuse_connection(
         self,
@@ -142,7 +148,7 @@ class Faults(Answers):
             id: only requests about this customer.
             after: so many of these pass first.
         """
-        self._refusals.add(Fault(method, id, after, times, chance=chance))
+        self._refusals.add(Fault("refuse_connection", method, id, after, times, chance=chance))
 
     def take_fault(self, method: str, id: int | None = None) -> Fault | None:
         """Take what is to go wrong with this request out of the queue."""

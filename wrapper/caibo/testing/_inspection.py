@@ -38,6 +38,40 @@ class Inspection(Service):
             if found is not None and id in (None, found)
         ]
 
+    def assert_faults_met(self) -> None:
+        """Fail if a fault that was planned has met no request: then it tested nothing.
+
+        Call it at the end of a test.  One request is enough, whatever its `times`, and
+        one that a `chance` has spared counts.  What `change_before_write` and
+        `change_after_write` have planned is looked at as well.
+
+        Raises:
+            AssertionError: with those that nobody met.
+
+        Example:
+            >>> from caibo.testing import FakeCaibo
+            >>> fake = FakeCaibo()
+            >>> fake.fail_next(503, method="PUT", id=7, after=1)
+            >>> fake.assert_faults_met()
+            Traceback (most recent call last):
+            ...
+            AssertionError: of 0 requests that arrived, none met
+              fail_next(503): for PUT of customer 7, after 1 more
+        """
+        queues = (self._faults, self._refusals, self._stale_reads)
+        unmet = [str(fault) for queue in queues for fault in queue.unmet()]
+        with self._lock:
+            planned = {"before": self._before_write, "after": self._after_write}
+            unmet += [
+                f"change_{when}_write: for a write of customer {id}"
+                for when, changes in planned.items()
+                for id in changes
+            ]
+            count = len(self.requests)
+        if unmet:
+            arrived = f"of {count} request{'s' * (count != 1)} that arrived, none met"
+            raise AssertionError("\n  ".join([arrived, *unmet]))
+
     def assert_only_changed(self, id: int, names: Collection[str]) -> None:
         """Fail unless the writes of clients changed these members of a customer, and no others.
 

@@ -23,8 +23,14 @@ def check_id(id: object) -> None:
 
 @dataclass(eq=False)
 class Fault:
-    """One thing that goes wrong with requests, and which ones it meets."""
+    """One thing that goes wrong with requests, and which ones it meets.
 
+    Attributes:
+        planned: how the test called for it, for a message.
+        met: whether one of its requests came; one with a chance may have spared it.
+    """
+
+    planned: str
     method: str | None
     id: int | None
     after: int
@@ -33,6 +39,7 @@ class Fault:
     spoil: Callable[[Request, Response], Response] = lambda request, reply: reply
     body_read: float = 1.0
     chance: float = 1.0
+    met: bool = False
 
     def __post_init__(self) -> None:
         if self.method is not None:  # one that no request has would let every test pass
@@ -48,6 +55,11 @@ class Fault:
     def meets(self, method: str, id: int | None) -> bool:
         """Tell whether it waits for requests like this one."""
         return self.method in (None, method) and self.id in (None, id)
+
+    def __str__(self) -> str:
+        whose = "" if self.id is None else f" of customer {self.id}"
+        more = f", after {self.after} more" if self.after else ""
+        return f"{self.planned}: for {self.method or 'any request'}{whose}{more}"
 
 
 class Queue:
@@ -81,5 +93,11 @@ class Queue:
                         self._faults.remove(fault)
         return due
 
+    def unmet(self) -> list[Fault]:
+        """Return those that have met no request yet."""
+        with self._lock:
+            return [fault for fault in self._faults if not fault.met]
+
     def _strikes(self, fault: Fault) -> bool:
+        fault.met = True
         return fault.chance == 1 or self.random.random() < fault.chance

@@ -57,7 +57,7 @@ class Quirks(Store):
             id: only reads of this customer.
             after: so many of these pass first.
         """
-        self._stale_reads.add(Fault("GET", id, after, reads))
+        self._stale_reads.add(Fault("stale_reads", "GET", id, after, reads))
 
     def normalise(
         self, field: str, respell: Callable[[Any], object], *, nulls: bool = False

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_caibo() -> FakeCaibo:
-    """Give an empty gateway; the other fixtures of one test use the same."""
+    """Give an empty gateway; the other fixtures of one test use the same.
+
+    A fault that no request meets fails no test, unless the test ends with
+    ``fake_caibo.assert_faults_met()``, or an autouse fixture does that for all of them.
+    """
     from caibo.testing import FakeCaibo
 
     return FakeCaibo()
