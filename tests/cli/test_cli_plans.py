@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from faces import methods
 from shells import ID, Shell
 
 from caibo.testing import FakeCaibo, Request
@@ -59,18 +60,6 @@ class TestPlan:
         assert json.loads(ran.out)["set"] == {"phone": None}
         assert "- phone" in ran.err
         assert shell("apply", "-", "--yes", typed=ran.out).status == 0
-
-    def test_has_no_dry_run_to_be_told_of(self, shell: Shell) -> None:
-        """Where there is nobody to ask."""
-        stored = shell("plan", "12345", "phone:=null", "-o", "-").out
-
-        ran = shell("apply", "-", typed=stored)
-
-        assert ran == (
-            2,
-            "",
-            "caibo: this would write, and there is no terminal to ask on: say --yes\n",
-        )
 
     def test_is_not_shown_on_a_terminal_unasked(self, shell: Shell) -> None:
         """It would show the record."""
@@ -145,6 +134,61 @@ class TestApply:
         )
 
         assert (ran.status, fake.document(ID)["phone"]) == (status, phone)
+
+    def test_says_how_to_look_where_there_is_nobody_to_ask(self, shell: Shell) -> None:
+        """As `update` does."""
+        ran = shell("apply", "plan.json")
+
+        assert (ran.status, ran.out) == (2, "")
+        assert ran.err.endswith("say --yes, or look first with --dry-run\n")
+
+    def test_only_shows_in_a_dry_run(self, shell: Shell, fake: FakeCaibo, folder: Path) -> None:
+        """What it would change in the record as it is now; the file stays as it was."""
+        stored = (folder / "plan.json").read_bytes()
+        fake.change(ID, address="1 Example Street", note="new")
+
+        ran = shell("apply", "plan.json", "--dry-run", "--on-conflict", "theirs")
+        told = json.loads(shell("apply", "plan.json", "--dry-run", "--json").out)
+
+        assert (ran.status, ran.err, "PUT" in methods(fake)) == (0, "", False)
+        assert "~ phone" in ran.out
+        assert "+12025550143" in ran.out
+        assert "+12025550199" in ran.out
+        assert "address" not in ran.out.partition("kept")[0]
+        assert "= carried: preferences, note" in ran.out
+        assert (told["id"], told["outcome"], list(told["changes"])) == (
+            "12345",
+            "would-change",
+            ["phone"],
+        )
+        assert told["carried"] == ["preferences", "note"]
+        assert (folder / "plan.json").read_bytes() == stored
+
+    def test_shows_no_more_on_a_terminal(self, shell: Shell) -> None:
+        """Masked there, as everywhere."""
+        ran = shell("apply", "plan.json", "--dry-run", tty="out")
+
+        assert (ran.status, "+1202" in ran.out) == (0, False)
+
+    def test_tells_in_a_dry_run_what_would_come_of_it(self, shell: Shell, fake: FakeCaibo) -> None:
+        """A conflict, nothing to change, or nothing any more."""
+        fake.change(ID, phone="theirs")
+        conflict = shell("apply", "plan.json", "--dry-run")
+        theirs = shell("apply", "plan.json", "--dry-run", "--on-conflict", "theirs", "--json")
+        fake.change(ID, phone="+12025550199")
+        there = shell("apply", "plan.json", "--dry-run", "--json")
+
+        assert (conflict.status, conflict.out) == (3, "")
+        assert json.loads(theirs.out)["outcome"] == "unchanged"
+        assert json.loads(there.out)["outcome"] == "already-applied"
+        assert shell("apply", "plan.json", "--yes").out == "12345\talready-applied\t\n"
+        assert "PUT" not in methods(fake)
+
+    def test_lists_in_a_dry_run_nothing_as_carried_that_is_left_out(self, shell: Shell) -> None:
+        """As `--send` has it."""
+        ran = shell("apply", "plan.json", "--dry-run", "--send", "contract", "--json")
+
+        assert json.loads(ran.out)["carried"] == []
 
     def test_not_what_is_no_plan(self, shell: Shell, folder: Path) -> None:
         """Nor what is not there."""

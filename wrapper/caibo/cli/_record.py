@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 
 from caibo import Caibo, Customer, OverwrittenError, Plan, UnknownOutcomeError, Update
 from caibo.cli._connect import connect, permitted
-from caibo.cli._difference import as_json, show, shown, told
+from caibo.cli._difference import OnConflict, Would, as_json, show, shown, told, would
 from caibo.cli._exits import DONE, FAILED, StoppedError
 from caibo.cli._files import read, renew, write_beside, write_new
 from caibo.cli._options import (
@@ -32,7 +32,7 @@ from caibo.cli._options import (
 from caibo.cli._screen import Screen, to_json
 from caibo.cli._values import READ, Values, folded
 
-OnConflict = Literal["raise", "ours", "theirs"]
+DryRun = Annotated[bool, Parameter(help="show what would change, and write nothing")]
 
 
 def get(
@@ -87,7 +87,7 @@ def update(
     *changes: Changes,
     extra: Extra = (),
     expect: Expect = (),
-    dry_run: Annotated[bool, Parameter(help="show what would change, and write nothing")] = False,
+    dry_run: DryRun = False,
     writing: Writing = WRITING,
     showing: Showing = SHOWING,
     gateway: Gateway = GATEWAY,
@@ -111,7 +111,7 @@ def update(
     with connect(screen, gateway, writing) as client:
         plan = client.customers.plan(id, **wanted)
         if dry_run:
-            return _told(screen, plan, showing)
+            return _told(screen, plan, _outcome(plan), showing)
         if plan.changes:
             return _write(screen, client, plan, writing, showing)
     _report(screen, plan, None, masked=True)
@@ -158,7 +158,7 @@ def plan(
     if output is not None:
         write_new(output, made.to_json())
         screen.note(f"caibo: the plan is in {output}")
-    return _told(screen, made, showing)
+    return _told(screen, made, _outcome(made), showing)
 
 
 def apply(
@@ -173,6 +173,7 @@ def apply(
     on_conflict: Annotated[
         OnConflict, Parameter(help="where someone else has changed the same field meanwhile")
     ] = "raise",
+    dry_run: DryRun = False,
     writing: Writing = WRITING,
     showing: Showing = SHOWING,
     gateway: Gateway = GATEWAY,
@@ -183,15 +184,18 @@ def apply(
     What others have changed since stays. The file remembers that its plan was applied.
 
     ```console
-    $ caibo apply plan.json
+    $ caibo apply plan.json --dry-run
     $ caibo apply plan.json --on-conflict theirs --yes
     ```
     """
     screen = Screen(common)
     stored = Plan.from_json(read(str(file)))
-    screen.permit(yes=writing.yes, look="")
+    if not dry_run:
+        screen.permit(yes=writing.yes)
     was_applied = stored.applied
     with connect(screen, gateway, writing) as client:
+        if dry_run:
+            return _told(screen, *would(client, stored, on_conflict), showing)
         try:
             return _write(screen, client, stored, writing, showing, on_conflict=on_conflict)
         finally:
@@ -256,7 +260,11 @@ def _remember(screen: Screen, file: Path, plan: Plan) -> None:
         screen.note(f"caibo: {error}; do not apply it again")
 
 
-def _told(screen: Screen, plan: Plan, showing: Showing) -> int:
+def _outcome(plan: Plan) -> str:
+    return "would-change" if plan.changes else "unchanged"
+
+
+def _told(screen: Screen, plan: Plan | Would, outcome: str, showing: Showing) -> int:
     masked = screen.shows and not showing.show_values
     if not screen.json:
         show(screen, plan, masked=masked, result=True)
@@ -264,7 +272,7 @@ def _told(screen: Screen, plan: Plan, showing: Showing) -> int:
     screen.data(
         {
             "id": str(plan.id),
-            "outcome": "would-change" if plan.changes else "unchanged",
+            "outcome": outcome,
             "changes": as_json(plan.changes, masked=masked),
             "carried": plan.carried,
         }
