@@ -41,6 +41,18 @@ def test_needs_no_customer(shell: Shell, fake: FakeCaibo) -> None:
     assert methods(fake) == ["GET"]
 
 
+def test_finds_nothing_well_before_a_login_page(shell: Shell, fake: FakeCaibo) -> None:
+    """Without a customer as with one."""
+    page = {"Content-Type": "text/html"}
+    fake.answer_next(b"<h1>Log in</h1>", headers=page, times=9, status=200, applied=False)
+
+    alone, told = shell("doctor"), json.loads(shell("doctor", "--json").out)
+
+    assert (alone.status, told["ok"]) == (1, False)
+    assert "Look at --base-url, or name a customer." in alone.out.splitlines()[-1]
+    assert shell("doctor", "12345").status == 1
+
+
 def test_tells_it_as_json(shell: Shell) -> None:
     """As the library does."""
     told = json.loads(shell("doctor", "12345", "--json").out)

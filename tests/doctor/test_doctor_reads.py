@@ -320,12 +320,46 @@ def test_without_a_customer_what_is_said_of_nobody_is_told(doctor: Doctor, fake:
     assert "Name a customer" in report.last_line
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_without_a_customer_a_refused_credential_is_an_error(
-    doctor: Doctor, fake: FakeCaibo, status: int
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": b"<h1>Log in</h1>", "headers": {"Content-Type": "text/html"}, "status": 200},
+        {"body": b"<h1>Nothing</h1>", "headers": {"Content-Type": "text/html"}, "status": 404},
+        {"body": b"", "status": 204},
+    ],
+    ids=["a login page", "a page", "nothing"],
+)
+def test_without_a_customer_a_gateway_has_to_be_seen(
+    doctor: Doctor, fake: FakeCaibo, answer: dict[str, Any]
 ) -> None:
-    """As with one."""
-    fake.fail_next(status)
+    """Where nothing can be told, nothing is said to be well."""
+    fake.answer_next(**answer, applied=False)
+
+    report = doctor.examine(None)
+
+    assert not report.ok
+    assert report.last_line.startswith("No gateway was seen")
+
+
+def test_without_a_customer_a_gateway_without_a_read_is_told(
+    doctor: Doctor, fake: FakeCaibo
+) -> None:
+    """No update can read first there."""
+    fake.has_read = False
+
+    report = doctor.examine(None)
+
+    assert not report.ok
+    assert report.findings["read-exists"].evidence == "GET came to 405"
+    assert "pass current=" in report.last_line
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_without_a_customer_a_refused_credential_is_an_error(
+    doctor: Doctor, fake: FakeCaibo, status: int, pauses: list[float]
+) -> None:
+    """As with one; and so is a gateway that is away."""
+    fake.fail_next(status, times=9)
 
     with pytest.raises(caibo.APIError):
         doctor.examine(None)

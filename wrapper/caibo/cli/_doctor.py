@@ -16,7 +16,11 @@ from caibo.cli._options import COMMON, GATEWAY, Common, Gateway, Id, Writing
 from caibo.cli._screen import Screen, to_json
 
 # The library speaks to whoever calls it from Python.
-_WORDS = {"write=True": "--write", "may_stay=True": "--may-stay"}
+_WORDS = {
+    "write=True": "--write",
+    "may_stay=True": "--may-stay",
+    "Look at base_url": "Look at --base-url",
+}
 _STAYS = (
     "caibo: with --may-stay a member that no contract has, caiboDoctor, may stay in the record, "
     "and what it has outside the contract may be lost"
@@ -49,8 +53,8 @@ def doctor(
     """Find out how a gateway behaves, and which assumptions of this package hold.
 
     It reads. With `--write` it writes to the customer some twenty times, puts the record back
-    after each, and says at the end which `send=` this gateway allows. It exits with 0 if all
-    that a client relies on holds, else with 1.
+    after each, and says at the end which `send=` this gateway allows. It exits with 0 if a
+    gateway was seen and all that a client relies on holds, else with 1.
 
     ```console
     $ caibo doctor 12345

@@ -25,6 +25,8 @@ NOBODY = 2**63 - 1
 # Statuses that may be about a member of the body.
 _OF_THE_BODY = (400, 409, 422)
 _NO_READ = (405, 501)
+# Statuses that say nothing of the customer.
+_OF_WHO_ASKS = (401, 403, 429)
 
 
 class Examination(Writing):
@@ -60,7 +62,9 @@ class Examination(Writing):
         try:
             facts.nobody = (yield self._fetch(str(NOBODY))).status_code
         except APIError as error:
-            if facts.id is None and error.status in (401, 403):
+            if facts.id is None and error.status in _NO_READ:
+                facts.unread = error
+            elif facts.id is None and (error.status >= 500 or error.status in _OF_WHO_ASKS):
                 raise
             facts.nobody = error
         if facts.record is None:

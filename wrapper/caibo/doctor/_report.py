@@ -85,10 +85,15 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing that this client relies on was seen to fail."""
+        """Whether nothing that this client relies on was seen to fail, and a gateway was seen.
+
+        Without a customer that is one that refuses in JSON who cannot exist: `error-members`.
+        """
+        seen = "error-members" if self.customer_id is None else "read-exists"
         failed = [f for f in self.findings.values() if f.relied_on and f.verdict == "does not"]
         misfit = self.send is not None and self.sends[self.send].verdict == "does not"
-        return not (failed or misfit or self.stopped)
+        unseen = self.findings[seen].verdict != "holds"
+        return not (unseen or failed or misfit or self.stopped)
 
     def to_dict(self) -> dict[str, Any]:
         """Give what ``json.dumps`` takes; `docs/doctor.md` says what is in it."""

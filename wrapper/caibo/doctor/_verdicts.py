@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from caibo import APIError
 from caibo.doctor import _records as of
 from caibo.doctor._facts import Facts
 from caibo.doctor._records import OWNED, SENDS, TRIED, UNKNOWN, Send
@@ -112,8 +113,10 @@ def _left_out_optional(facts: Facts) -> Conclusion:
 
 def last_line(facts: Facts) -> str:
     """Say which modes this gateway allows, and what to pass to the client."""
-    if facts.id is None:
-        return "Name a customer: what a record is, and what a write does, is seen by one only."
+    if facts.id is None and facts.unread is None:
+        if isinstance(facts.nobody, APIError) and facts.nobody.problem:
+            return "Name a customer: what a record is, and what a write does, is seen by one only."
+        return "No gateway was seen: nobody refused in JSON. Look at base_url, or name a customer."
     if facts.record is None:
         return "No update can read first here: pass current= to customers.update, which sends all."
     if not facts.write:
