@@ -81,15 +81,22 @@ class TestACsvFile:
             ("id,phone\n7\n", "has 1 cells"),
             ("id,phone\n7,1,2\n", "has 3 cells"),
             ("id,fone\n7,1\n", "fone: is no column"),
-            ("id,name,phone,\n7,a,1,\n", "a column without a name"),
+            ("id,name,phone,\n7,a,1,\n", "column 4: is no column"),
             ("phone\n1\n", "id: is missing"),
-            ("", "id: is missing"),
+            ("phone,fone\n1\n", "column 2: is no column"),
+            ("extra.a,phone,extra.a\n1,2,3\n", "column 3: is there twice"),
+            ("", "the first line: is no heading: it has none of id, name, "),
             ("id,member_id,memberId\n7,a,b\n", "memberId: is there twice"),
             ("id,extra.a,extra.a.b\n7,a,b\n", "is there twice"),
             ('id,phone\n7,"1\n8,2\n', "is no CSV from here on"),
-            ("id;phone\n7;1\n", "is no column"),
-            (b"id,name\n7,Zo\xeb\n", "is not UTF-8"),
-            (b"\xff\xfei\0d\0", "is no column"),
+            ("id;phone\n7;1\n", 'separated by ";", as it seems: say delimiter=";"'),
+            ('"id";"name, given"\n7;1\n', 'say delimiter=";"'),
+            ("phone\tId\r\n7\t1\r\n", 'say delimiter="\\t"'),
+            ("phone|id\n7|1\n", 'say delimiter="|"'),
+            (b"id,name\n7,Zo\xeb\n", "name: is not UTF-8: save the file as UTF-8"),
+            (b"id,extra.Zo\xeb\n7,1\n", "the first line: is not UTF-8"),
+            (b"\xff\xfei\0d\0", "the first line: is not UTF-8: save the file as UTF-8"),
+            (b"i\0d\0,\0", "the first line: is not UTF-8: save the file as UTF-8"),
         ],
     )
     def test_tells_what_is_wrong_with_it(
@@ -100,6 +107,18 @@ class TestACsvFile:
             read(tmp_path, text)
 
         assert said in str(error.value)
+
+    def test_may_be_separated_by_what_stands_in_other_names(self, tmp_path: Path) -> None:
+        """The delimiter that was given comes first."""
+        assert read(tmp_path, "extra.a;id,id\nx,7\n") == [(7, {}, {"extra": {"a;id": "x"}})]
+
+    def test_repeats_no_long_name_and_none_that_is_a_secret(self, tmp_path: Path) -> None:
+        """Beside an id they are names; what steers a terminal is none of them."""
+        with pytest.raises(caibo.InvalidChangesError) as error:
+            read(tmp_path, f"id,{'x' * 99},ada@example.com,\x1b[2Jfone,caibo_live_sk_1\n")
+
+        names = [problem.field for problem in error.value.problems]
+        assert names == [f"{'x' * 39}…", "a…@example.com", "[2Jfone", "‹secret›"]
 
     @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), TEXTS)))
     def test_loses_nothing(self, tmp_path: Path, rows: list[tuple[int, str]]) -> None:
@@ -153,7 +172,10 @@ class TestAFileOfJsonLines:
             ('{"id": 7, "memberId": "1", "member_id": "2"}', "member_id: is there twice"),
             ('{"id": 7, "extra": {"a": 1}, "extra.a.b": 2}', "extra.a.b: is there twice"),
             ('{"id": 7, "extra": "a"}', "extra: is no column"),
-            (b'{"id": 7, "name": "Zo\xeb"}', "is not UTF-8"),
+            ('{"Ada": 7, "id": 7, "Ada": 8}', "the row: has a member twice"),
+            ('{"Ada": 7}', "member 1: is no column"),
+            (b'{"id": 7, "name": "Zo\xeb"}', "is not UTF-8: save the file as UTF-8"),
+            ('{"id": 7}'.encode("utf-16-le"), "is not UTF-8: save the file as UTF-8"),
         ],
     )
     def test_tells_what_is_wrong_with_it(
@@ -164,6 +186,45 @@ class TestAFileOfJsonLines:
             read_lines(tmp_path, text)
 
         assert said in str(error.value)
+
+
+PERSONAL = ["+12025550143", "Ada Example", "ada@example.com", "1 Example Street", "M-1001"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.csv", ",".join(["7", *PERSONAL]) + "\n"),
+        ("rows.csv", ";".join(["7", *PERSONAL]) + "\n"),
+        ("rows.csv", "\t".join(PERSONAL) + "\n"),
+        ("rows.csv", ",".join(["name", *PERSONAL]) + "\n"),
+        ("rows.csv", ",".join([f"extra.{text}" for text in PERSONAL] * 2) + "\n"),
+        ("rows.csv", "id,name\n" + ",".join(PERSONAL) + '\n7,"' + ",".join(PERSONAL)),
+        ("rows.csv", "id,name\n" + "\n".join(f"{text},{text}" for text in PERSONAL)),
+        ("rows.csv", '"' + '"x"'.join(PERSONAL) + '"\n'),
+        ("rows.csv", "\0".join(PERSONAL)),
+        ("rows.jsonl", "\n".join(f'{{"{text}": "{text}"}}' for text in PERSONAL)),
+        ("rows.jsonl", "\n".join(f'{{"{text}": 1, "{text}": 2}}' for text in PERSONAL)),
+        ("rows.jsonl", "\n".join(PERSONAL)),
+        ("rows.jsonl", "\n".join(f'{{"id": "{text}"}}' for text in PERSONAL)),
+    ],
+    ids=[
+        *("no heading", "semicolons", "tabs", "a cell that is a name", "extra", "cells", "ids"),
+        *("quotes", "binary", "names of members", "members twice", "no JSON", "ids of JSON"),
+    ],
+)
+def test_a_complaint_repeats_nothing_that_may_be_a_value(
+    crowd: Bulk, fake: FakeCaibo, tmp_path: Path, name: str, content: str
+) -> None:
+    """Whatever file was taken for one of rows."""
+    (tmp_path / name).write_text(content, "utf-8")
+    read = bulk.read_csv if name == "rows.csv" else bulk.read_jsonl
+
+    with pytest.raises(caibo.InvalidChangesError) as error:
+        crowd.update(read(tmp_path / name))
+
+    assert [text for text in PERSONAL if text in f"{error.value} {error.value.problems}"] == []
+    assert fake.requests == []
 
 
 class TestARun:

@@ -130,6 +130,23 @@ def test_says_what_an_empty_cell_means(
     assert fake.document(ids[0])["phone"] is None
 
 
+@pytest.mark.parametrize(("mark", "said"), [(";", "$';'"), ("\t", r"$'\t'")])
+def test_says_how_a_file_is_separated(
+    shell: Shell, fake: FakeCaibo, folder: Path, mark: str, said: str
+) -> None:
+    """In the words of a shell; and of a file without a heading it repeats nothing."""
+    (folder / "rows.csv").write_text(f"id{mark}phone\n7{mark}+12025550143\n")
+
+    ran = shell("bulk", "rows.csv", *RUN)
+    (folder / "rows.csv").write_text("7,+12025550143\n")
+    bare = shell("bulk", "rows.csv", *RUN)
+
+    assert (ran.status, bare.status, fake.requests) == (2, 2, [])
+    assert f"say --delimiter {said}\n" in ran.err
+    assert "the first line: is no heading: it has none of id, " in bare.err
+    assert "+1202" not in bare.err
+
+
 def test_shows_twenty_complaints_about_a_file(
     shell: Shell, gateway: FakeCaibo, folder: Path
 ) -> None:

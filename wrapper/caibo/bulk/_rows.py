@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from caibo import ConfigurationError, CustomerChanges, Document, InvalidChangesError, Problem
+from caibo._record.masking import Redactor, one_line
 from caibo._record.values import from_text
 
 Empty = Literal["refuse", "keep", "clear"]
@@ -18,12 +21,15 @@ OPTIONS = ("expect", "current", "confirm", "extra")
 _FIELDS = {name.replace("_", ""): name for name in CustomerChanges.__annotations__}
 _ID = re.compile(r"-?[0-9]{1,19}")
 _NOT_AN_ID = "expected the digits of an id; a spreadsheet may have rounded it"
-_NOT_TEXT = "is not UTF-8"
+_NOT_TEXT = "is not UTF-8: save the file as UTF-8"
 _UNDECODED = re.compile(r"[\udc80-\udcff]")  # what is left of bytes that are none
-_UNKNOWN = (
-    f"is no column; there are id, {', '.join(_FIELDS.values())}, also by their wire names, and "
+_COLUMNS = (
+    f"id, {', '.join(_FIELDS.values())}, also by their wire names, and "
     "extra.NAME for members outside the contract"
 )
+_UNKNOWN = f"is no column; there are {_COLUMNS}"
+_DELIMITERS = ",;\t|"
+_LONGEST = 40  # characters of a name in a message
 
 
 class Row(NamedTuple):
@@ -112,42 +118,47 @@ class CsvRows(Rows):
     def _parsed(self) -> Iterator[tuple[int, Row | list[Problem]]]:
         # With `strict` a quotation mark that is never closed does not swallow the rest.
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            lines = csv.reader(file, delimiter=self._delimiter, strict=True)
+            first = file.readline()
+            if found := _no_heading(first, self._delimiter):
+                yield 1, [Problem("the first line", found)]
+                return
+            lines = csv.reader(chain([first], file), delimiter=self._delimiter, strict=True)
             try:
-                heads = [head.strip() for head in next(lines, cast("list[str]", []))]
+                heads = [head.strip() for head in next(lines)]
                 columns = [_column(head) for head in heads]
-                if found := _heading(heads, columns):
-                    yield 1, found
+                names = _called(heads, "column")
+                if problems := _heading(names, columns):
+                    yield 1, problems
                     return
                 for cells in lines:
                     if cells:
-                        yield lines.line_num, self._row(heads, columns, cells)
+                        yield lines.line_num, self._row(names, columns, cells)
             except csv.Error as error:
                 yield lines.line_num, [Problem("the file", f"is no CSV from here on: {error}")]
 
     def _row(
-        self, heads: list[str], columns: list[tuple[str, ...]], cells: list[str]
+        self, names: list[str], columns: list[tuple[str, ...]], cells: list[str]
     ) -> Row | list[Problem]:
-        if len(cells) != len(heads):
-            message = f"has {len(cells)} cells, and the heading has {len(heads)}"
+        if len(cells) != len(names):
+            message = f"has {len(cells)} cells, and the heading has {len(names)}"
             return [Problem("the row", message)]
         problems: list[Problem] = []
         found = _Found()
-        for head, column, cell in zip(heads, columns, cells, strict=True):
+        for name, column, cell in zip(names, columns, cells, strict=True):
             if _UNDECODED.search(cell):
-                problems.append(Problem(head, _NOT_TEXT))
+                problems.append(Problem(name, _NOT_TEXT))
             elif column == ("id",):
                 found.id = _id(cell)
             elif cell:
                 try:
                     found.put(column, from_text(column[0], cell))
                 except ValueError as error:
-                    problems.append(Problem(head, str(error)))
+                    problems.append(Problem(name, str(error)))
             elif self._empty == "clear":
                 found.put(column, None)
             elif self._empty == "refuse":
                 message = 'is empty: say empty="keep" or empty="clear" for what that means'
-                problems.append(Problem(head, message))
+                problems.append(Problem(name, message))
         return found.row(problems)
 
 
@@ -165,9 +176,10 @@ def _json_row(line: bytes) -> Row | list[Problem]:
     try:
         members = Document.parse(line)
     except ValueError as error:
-        return [Problem("the row", f"is {error}")]
+        return [Problem("the row", _no_object(line, str(error)))]
     problems: list[Problem] = []
     found = _Found()
+    called = dict(zip(members, _called(list(members), "member"), strict=True))
     # `extra` first, so that `extra.a` beside it is seen to be there twice.
     for name in sorted(members, key=lambda name: name != "extra"):
         value: Any = members[name]
@@ -177,8 +189,15 @@ def _json_row(line: bytes) -> Row | list[Problem]:
         elif column == ("id",):
             found.id = _id(str(value)) if type(value) in (int, str) else None
         elif not column or not found.put(column, value):
-            problems.append(Problem(name, "is there twice" if column else _UNKNOWN))
+            problems.append(Problem(called[name], "is there twice" if column else _UNKNOWN))
     return found.row(problems)
+
+
+def _no_object(line: bytes, error: str) -> str:
+    """Say why a line is no row; of what stands in it, the error may have a name."""
+    if b"\0" in line or error.startswith("not UTF-8"):
+        return _NOT_TEXT
+    return "has a member twice" if "appears twice" in error else f"is {error}"
 
 
 class _Found:
@@ -221,18 +240,44 @@ def _column(head: str) -> tuple[str, ...]:
     return path if len(path) > 1 and path[0] == "extra" and all(path) else ()
 
 
-def _heading(heads: list[str], columns: list[tuple[str, ...]]) -> list[Problem]:
-    problems = [
-        Problem(head or "a column without a name", _UNKNOWN)
-        for head, column in zip(heads, columns, strict=True)
-        if not column
+def _called(heads: list[str], what: str) -> list[str]:
+    """Name columns in messages; without an id among them they may be values."""
+    trusted = ("id",) in map(_column, heads)
+    hide = Redactor({})
+    return [
+        one_line(hide(head), _LONGEST)
+        if head and (trusted or len(_column(head)) == 1)
+        else f"{what} {number}"
+        for number, head in enumerate(heads, 1)
     ]
+
+
+def _no_heading(first: str, delimiter: str) -> str:
+    """Say why the first line is none, where that can be told; nothing of it is repeated."""
+    if _UNDECODED.search(first) or "\0" in first:  # UTF-16, or no text at all
+        return _NOT_TEXT
+    having_id = [
+        mark
+        for mark in (delimiter, *_DELIMITERS)
+        if ("id",) in (_column(head.strip(' \r\n"')) for head in first.split(mark))
+    ]
+    if not having_id or delimiter in having_id:
+        return ""
+    mark = json.dumps(having_id[0])
+    return f"is separated by {mark}, as it seems: say delimiter={mark}"
+
+
+def _heading(names: list[str], columns: list[tuple[str, ...]]) -> list[Problem]:
+    if not any(columns):
+        return [Problem("the first line", f"is no heading: it has none of {_COLUMNS}")]
+    named = list(zip(names, columns, strict=True))
+    problems = [Problem(name, _UNKNOWN) for name, column in named if not column]
     if ("id",) not in columns:
         problems.append(Problem("id", "is missing from the heading, the file's first line"))
-    known = [(head, column) for head, column in zip(heads, columns, strict=True) if column]
+    known = [(name, column) for name, column in named if column]
     return problems + [
-        Problem(head, "is there twice")
-        for number, (head, column) in enumerate(known)
+        Problem(name, "is there twice")
+        for number, (name, column) in enumerate(known)
         if any(_overlap(column, other) for _, other in known[:number])
     ]
 

@@ -37,7 +37,7 @@ def read_csv(path: Path, *, empty: Empty = "refuse", delimiter: str = ",") -> Ro
         path: in UTF-8, with or without a byte order mark.
         empty: what an empty cell means: "refuse" it, "keep" the field as it is, or
             "clear" it.
-        delimiter: between cells.
+        delimiter: between cells: ``delimiter=";"`` for spreadsheets where numbers have a comma.
 
     Raises:
         ConfigurationError: an option that cannot be; when it is read, no file.

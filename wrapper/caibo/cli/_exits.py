@@ -18,6 +18,7 @@ WORDS = (
     (r"`?base_url`?", "--base-url"),
     (r"\brate_limit\b", "--rate"),
     (r'empty="(\w+)"', r"--empty \1"),
+    (r'delimiter="([^"]+)"', r"--delimiter $'\1'"),  # as shells write a tab
     (r"`expect`", "--expect"),
     (r" If you have the record, pass it: update\(…, current=record\)\.", ""),
     (r" `conflicts` has the values\.", ""),
