@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faces import methods
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shells import ID, Shell
@@ -66,6 +67,38 @@ class TestText:
     def test_of_a_field_by_either_name(self, shell: Shell, fake: FakeCaibo, name: str) -> None:
         """Ours or the wire's, as in files for `bulk`."""
         assert written(shell, fake, f"{name}=M-7")["memberId"] == "M-7"
+
+    @pytest.mark.parametrize(
+        "item", ["phone =+1", "phone = +1", "phone := null", "phone\t=x", "fone =@-", "+1202 = x"]
+    )
+    def test_behind_a_blank_is_refused(self, shell: Shell, fake: FakeCaibo, item: str) -> None:
+        """One behind the sign would stay in the value, and nobody would see it."""
+        said = refused(shell, fake, item)
+
+        assert "a change, number 1: a blank stands before its =: write FIELD=TEXT" in said
+        assert "+1202" not in said
+
+    def test_keeps_a_blank_that_it_begins_with(self, shell: Shell, fake: FakeCaibo) -> None:
+        """What is in it is the caller's."""
+        assert written(shell, fake, " phone= +1")["phone"] == " +1"
+
+    @pytest.mark.parametrize(
+        ("items", "said"),
+        [
+            (("phone=null",), "caibo: phone=null is this text; what clears is phone:=null\n"),
+            (("phone=None",), "caibo: phone=None is this text; what clears is phone:=null\n"),
+            (("--extra", "a.b=null"), "caibo: a.b=null is this text; what clears is a.b:=null\n"),
+        ],
+        ids=["null", "None", "extra"],
+    )
+    def test_that_looks_like_none_is_noted(
+        self, shell: Shell, fake: FakeCaibo, items: tuple[str, ...], said: str
+    ) -> None:
+        """And written all the same; null itself draws no note."""
+        ran = shell("update", "12345", *items, "--yes")
+
+        assert (ran.status, ran.err.startswith(said), "PUT" in methods(fake)) == (0, True, True)
+        assert "is this text" not in shell("update", "12345", "phone:=null", "--yes").err
 
     def test_that_is_empty_is_refused(self, shell: Shell, fake: FakeCaibo) -> None:
         """It is what a variable of the shell is that was not set."""

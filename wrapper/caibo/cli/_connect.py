@@ -76,7 +76,7 @@ def _from_file(screen: Screen, path: Path) -> dict[str, str]:
     except OSError as error:
         raise StoppedError(f"{path} cannot be read: {error.strerror}", CREDENTIAL) from error
     except UnicodeDecodeError:
-        raise StoppedError(f"{path} is not UTF-8", CREDENTIAL) from None
+        raise StoppedError(f"{path} is not UTF-8: save it as UTF-8", CREDENTIAL) from None
     _look_at(screen, path, mode)
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):

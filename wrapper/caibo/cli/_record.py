@@ -105,7 +105,7 @@ def update(
     ```
     """
     screen = Screen(common)
-    wanted = _wanted(changes, extra, expect)
+    wanted = _wanted(screen, changes, extra, expect)
     if not dry_run:
         screen.permit(yes=writing.yes)
     with connect(screen, gateway, writing) as client:
@@ -145,7 +145,7 @@ def plan(
     ```
     """
     screen = Screen(common)
-    wanted = _wanted(changes, extra, expect)
+    wanted = _wanted(screen, changes, extra, expect)
     to_stdout = output == Path("-")
     if to_stdout and screen.shows and not showing.show_values:
         raise StoppedError("a plan holds the whole record: name a file, or say --show-values")
@@ -204,7 +204,7 @@ def apply(
 
 
 def _wanted(
-    changes: tuple[str, ...], extra: tuple[str, ...], expect: tuple[str, ...]
+    screen: Screen, changes: tuple[str, ...], extra: tuple[str, ...], expect: tuple[str, ...]
 ) -> dict[str, Any]:
     values = Values()
     wanted: dict[str, Any] = values.changes(changes)
@@ -213,6 +213,8 @@ def _wanted(
     values.check()
     if not changes and not extra:
         raise StoppedError("nothing to change: give FIELD=VALUE, or --extra NAME=VALUE")
+    for note in values.notes:
+        screen.note(f"caibo: {note}")
     return wanted
 
 

@@ -16,6 +16,10 @@ _ITEM = re.compile(r"(?P<name>[^=]+?)(?P<sign>:=@|:=|=@|=)(?P<value>.*)", re.DOT
 _FORMS = "expected FIELD=TEXT, FIELD:=JSON, FIELD=@FILE or FIELD=@- for standard input"
 _LONGEST = 1 << 20  # bytes of a file; a whole record has no more
 _TWICE = "is there twice"
+_BLANK = (
+    "a blank stands before its =: write FIELD=TEXT without it, or it may be in the text as well"
+)
+_NULLS = ("null", "none")  # of JSON, and of Python
 #: Keywords of `Customers.update` that are no fields.
 _OPTIONS = ("confirm", "current", "expect", "extra")
 
@@ -35,9 +39,14 @@ READ = {
 
 
 class Values:
-    """Read what the arguments say; all complaints come at once."""
+    """Read what the arguments say; all complaints come at once.
+
+    Attributes:
+        notes: what was taken as it stands, and may be meant otherwise.
+    """
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self._problems: list[Problem] = []
         self._input_is_read = False
 
@@ -98,10 +107,15 @@ class Values:
             if match is None:  # it may be a value, so it is not repeated
                 self._wrong(f"{what}, number {number}", _FORMS)
                 continue
-            name, sign, value = match["name"].strip(), match["sign"], match["value"]
+            name, sign, value = match["name"].lstrip(), match["sign"], match["value"]
+            if name != name.rstrip():
+                self._wrong(f"{what}, number {number}", _BLANK)
+                continue
             try:
                 text = self._file(value) if "@" in sign else value
                 field = names.get(folded(name), "")
+                if ":" not in sign and text.lower() in _NULLS:
+                    self.notes.append(f"{name}={text} is this text; what clears is {name}:=null")
                 yield name, _json(text) if ":" in sign else from_text(field, _filled(text))
             except (ValueError, StoppedError) as error:
                 self._wrong(name, str(error))
@@ -116,7 +130,7 @@ class Values:
         try:
             text = found.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise ValueError(f"{path} is not UTF-8") from None
+            raise ValueError(f"{path} is not UTF-8: save it as UTF-8") from None
         return text.removesuffix("\n").removesuffix("\r")  # an editor's, or echo's
 
     def _wrong(self, name: str, message: str) -> None:
