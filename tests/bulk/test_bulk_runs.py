@@ -191,6 +191,30 @@ class TestProgress:
         assert told[0].seconds_left == pytest.approx(1.3, abs=0.1)
         assert not told[0].pausing
 
+    def test_comes_while_a_file_is_looked_at(
+        self, connect: Connect, fake: FakeCaibo, tmp_path: Path
+    ) -> None:
+        """Which may take minutes, and sends nothing."""
+        [id], told = customers(fake, 1), list[tuple[bulk.Progress, int]]()
+        (tmp_path / "rows.csv").write_text("id,phone\n" + f"{id},+1\n" * 10 + "x,+1\n")
+        with Clock() as clock:
+
+            def slow(_: int, changes: dict[str, Any]) -> dict[str, Any]:
+                clock.advance(0.1)
+                return changes
+
+            face = connect(validate=slow)
+            run = Bulk(face, tmp_path)
+            rows = bulk.read_csv(tmp_path / "rows.csv")
+            with pytest.raises(caibo.InvalidChangesError):
+                run.update(rows, on_progress=lambda now: told.append((now, len(fake.requests))))
+
+        assert [now.done for now, _ in told] == [3, 6, 9]
+        assert {(now.checking, now.total, now.failed, sent) for now, sent in told} == {
+            (True, None, 0, 0)
+        }
+        assert told[0][0].rate == pytest.approx(10)
+
     def test_of_a_generator_has_no_total(self, crowd: Bulk, fake: FakeCaibo) -> None:
         """Nobody knows how much is left."""
         told: list[bulk.Progress] = []

@@ -370,6 +370,34 @@ class TestLines:
 
         assert err.text() == said
 
+    def test_tell_how_many_rows_were_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Before the first request, in other words."""
+        now, err = [0.0], Stream()
+        monkeypatch.setattr("time.monotonic", lambda: now[0])
+        monkeypatch.setattr("sys.stderr", err)
+        state = bulk.Progress(40_000, 2, None, {}, 3210.0, None, False, checking=True)
+
+        with progress(Screen(Common())) as on_progress:
+            now[0] = 10.0
+            on_progress(state)
+
+        said = "caibo: 40000 rows looked at; 3210.0/s, 2 complaints, nothing was sent yet\n"
+        assert err.text() == said
+
+
+def test_a_bar_says_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that were looked at are not yet written."""
+    err = Stream(tty=True)
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "200")
+    looked = bulk.Progress(40_000, 0, None, {}, 3210.0, None, False, checking=True)
+
+    with progress(Screen(Common())) as on_progress:
+        on_progress(looked)
+
+    assert "looking at rows: 3210.0/s, 0 complaints, nothing was sent yet" in err.text()
+
 
 def test_a_terminal_without_a_cursor_has_lines(
     shell: Shell, ids: list[int], monkeypatch: pytest.MonkeyPatch

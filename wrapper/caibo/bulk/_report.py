@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from caibo import BadRequestError, CaiboError, ConflictError, InvalidChangesError
+from caibo._wire import clock
+
+_TELL_EVERY = 0.25  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Progress:
         rate: rows a second of this run so far.
         seconds_left: at that rate, where the total is known.
         pausing: whether the workers pause.
+        checking: whether the rows of a file are still being looked at, before the first
+            request; `done` counts those, and `failed` what is wrong with them.
     """
 
     done: int
@@ -73,6 +78,26 @@ class Progress:
     rate: float
     seconds_left: float | None
     pausing: bool
+    checking: bool = False
+
+
+class Telling:
+    """Tell how far it is, at most four times a second.
+
+    Attributes:
+        began: when this was made.
+    """
+
+    def __init__(self, told: Callable[[Progress], object] | None) -> None:
+        self._told = told
+        self.began = self._told_at = clock.now()
+
+    def __call__(self, progress: Callable[[float], Progress], *, last: bool = False) -> None:
+        """Tell what is made of the seconds since it began, if it is time to."""
+        now = clock.now()
+        if self._told is not None and (last or now - self._told_at >= _TELL_EVERY):
+            self._told_at = now
+            self._told(progress(now - self.began))
 
 
 @dataclass(slots=True)

@@ -13,7 +13,15 @@ from typing import Any, Protocol, TypeVar
 
 from caibo import CaiboError, InvalidChangesError, WriteStoppedError
 from caibo._wire import clock
-from caibo.bulk._report import Failure, Pause, Progress, Report, RunStoppedError, failure_of
+from caibo.bulk._report import (
+    Failure,
+    Pause,
+    Progress,
+    Report,
+    RunStoppedError,
+    Telling,
+    failure_of,
+)
 from caibo.bulk._trouble import asked
 from caibo.bulk._work import Calls, DiffersError, Job, Result, answered
 
@@ -23,7 +31,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 _MOST_HELD = 1000  # rows behind an earlier one of their customer
 _MOST_UNSETTLED = 100  # each with the record that its plan is made on
 _ALONE = 3  # so often may others get through, and a row not
-_TELL_EVERY = 0.25  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ class Run:
         self._again: deque[Job] = deque()
         self._trouble: _Trouble | None = None
         self._stopped: tuple[str, BaseException] | None = None
-        self._began = self._told_at = clock.now()
+        self._telling = Telling(settings.on_progress)
 
     def flow(self) -> Flow[Report]:
         """Run to the end.
@@ -133,9 +140,9 @@ class Run:
                 break
             elif self._trouble and (left := self._trouble.until - clock.now()) > 0:
                 yield Sleep(left)
-            self._tell()
-        self.report.seconds = clock.now() - self._began
-        self._tell(last=True)
+            self._telling(self._progress)
+        self.report.seconds = clock.now() - self._telling.began
+        self._telling(self._progress, last=True)
         if self._stopped is None:
             return self.report
         why, error = self._stopped
@@ -183,7 +190,7 @@ class Run:
             job = yield from self._admitted(item)
             if job is not None and (job := self._in_order(job)) is not None:
                 return job
-            self._tell()
+            self._telling(self._progress)
         return None
 
     def _admitted(self, item: object) -> Flow[Job | None]:
@@ -310,25 +317,18 @@ class Run:
     def _stop(self, why: str, error: BaseException) -> None:
         self._stopped = self._stopped or (why, error)
 
-    def _tell(self, *, last: bool = False) -> None:
-        told, now = self._settings.on_progress, clock.now()
-        if told is None or not (last or now - self._told_at >= _TELL_EVERY):
-            return
-        self._told_at = now
+    def _progress(self, seconds: float) -> Progress:
         rows, skipped = self.report.rows, self.report.outcomes.get("skipped", 0)
-        seconds = now - self._began
         rate = (rows - skipped) / seconds if seconds > 0 else 0.0
         left = None if self._total is None or rate <= 0 else (self._total - rows) / rate
-        told(
-            Progress(
-                done=rows,
-                failed=len(self.report.failures),
-                total=self._total,
-                outcomes=dict(self.report.outcomes),
-                rate=rate,
-                seconds_left=left,
-                pausing=self._trouble is not None,
-            )
+        return Progress(
+            done=rows,
+            failed=len(self.report.failures),
+            total=self._total,
+            outcomes=dict(self.report.outcomes),
+            rate=rate,
+            seconds_left=left,
+            pausing=self._trouble is not None,
         )
 
 

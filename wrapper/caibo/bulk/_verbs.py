@@ -10,7 +10,7 @@ from typing import Any
 from caibo import AsyncCaibo, Caibo, ConfigurationError
 from caibo.bulk._backup import Backup
 from caibo.bulk._journal import Journal
-from caibo.bulk._report import Progress, Report
+from caibo.bulk._report import Progress, Report, Telling
 from caibo.bulk._rows import CsvRows, Empty, JsonRows, Rows
 from caibo.bulk._run import Flow, Run, Settings, asking
 from caibo.bulk._runners import Tasks, Threads
@@ -98,7 +98,8 @@ def update(
         patience: seconds for which nobody may get through before the run ends.
         stop_after: so many failed rows end the run; `None` for never.
         dry_run: read and plan each row, and write none; the journal is left alone.
-        on_progress: called with a `Progress` at most four times a second, and at the end.
+        on_progress: called with a `Progress` at most four times a second, and at the end;
+            also while the rows of a file are looked at, which is `checking`.
 
     Raises:
         ConfigurationError: an option that cannot be, or a journal that is another's;
@@ -263,7 +264,7 @@ def _flow(
     worker: Planner | Writer, rows: AnyRows, check: Check, settings: Settings
 ) -> Flow[Report]:
     if isinstance(rows, Rows):
-        total: int | None = yield from asking(check.file(rows))
+        total: int | None = yield from asking(check.file(rows, Telling(settings.on_progress)))
     else:
         total = len(rows) if isinstance(rows, Sized) else None
     return (yield from Run(worker, settings, total).flow())

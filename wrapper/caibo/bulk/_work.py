@@ -25,7 +25,7 @@ from caibo import (
 )
 from caibo.bulk._backup import Backup
 from caibo.bulk._journal import Journal, State
-from caibo.bulk._report import Failure, failure_of
+from caibo.bulk._report import Failure, Progress, Telling, failure_of
 from caibo.bulk._rows import Row, Rows, row_of
 from caibo.bulk._trouble import Meaning, again, meaning
 
@@ -105,14 +105,19 @@ class Check:
         made: Plan = yield lambda: plan(id, current=stand_in, **given)
         return made
 
-    def file(self, rows: Rows) -> Calls[int]:
-        """Count the rows of a file.
+    def file(self, rows: Rows, telling: Telling) -> Calls[int]:
+        """Count the rows of a file, and tell how many were looked at.
 
         Raises:
             InvalidChangesError: with all that is wrong with them.
         """
         problems: list[Problem] = []
         number = 0
+
+        def progress(seconds: float) -> Progress:
+            rate = number / seconds if seconds > 0 else 0.0
+            return Progress(number, len(problems), None, {}, rate, None, False, checking=True)
+
         for number, (line, found) in enumerate(rows.parsed(), 1):
             wrong = [] if isinstance(found, Row) else found
             if isinstance(found, Row):
@@ -122,6 +127,7 @@ class Check:
                     wrong = list(error.problems)
             where = f"row {number} (line {line})"
             problems += [Problem(f"{where}, {p.field}", p.message) for p in wrong]
+            telling(progress)
             if len(problems) >= _MOST:
                 problems.append(Problem(str(rows.path), "has more; this is not all"))
                 break

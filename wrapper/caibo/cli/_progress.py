@@ -30,7 +30,8 @@ def progress(screen: Screen) -> Generator[OnProgress]:
         task = bar.add_task("", total=None)
 
         def tell(now: Progress) -> None:
-            bar.update(task, completed=now.done, total=now.total, description=_said(now))
+            label = "looking at rows: " * now.checking + _said(now)
+            bar.update(task, completed=now.done, total=now.total, description=label)
 
         yield tell
 
@@ -47,11 +48,14 @@ class _Lines:
         if time.monotonic() - self._told_at >= _EVERY:
             self._told_at = time.monotonic()
             of = "" if now.total is None else f" of {now.total}"
-            self._screen.note(f"caibo: {now.done}{of} rows; {_said(now)}")
+            rows = "rows looked at" if now.checking else "rows"
+            self._screen.note(f"caibo: {now.done}{of} {rows}; {_said(now)}")
 
 
 def _said(now: Progress) -> str:
     parts = [f"{now.rate:.1f}/s"]
+    if now.checking:
+        parts += [f"{now.failed} complaints", "nothing was sent yet"]
     if now.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(now.seconds_left))} left")
     parts += [f"{count} {name}" for name, count in now.outcomes.items()]
