@@ -72,6 +72,21 @@ class TestPlanning:
         assert "5550143" not in str(plan) + repr(plan)
         assert repr(plan).startswith(f"Plan({id}, {{'email': Change(")
 
+    def test_values_that_look_alike_are_said_to_differ(self, client: Face, fake: FakeCaibo) -> None:
+        """Masked to one letter, or cut where a line ends; of neither more is shown."""
+        id = fake.add_customer(phone="+1", size=1, note="x" * 500)
+
+        plan = client.plan(id, phone="+23", extra={"note": "x" * 501, "size": 2})
+
+        masked, whole = plan.table().splitlines(), plan.table(masked=False).splitlines()
+        assert [line.split() for line in masked[2:5]] == [
+            ["phone", "'+…'", "'+…'", "(they", "differ)"],
+            ["note", "'x…'", "'x…'", "(they", "differ)"],
+            ["size", "…", "…", "(they", "differ)"],
+        ]
+        assert [line.endswith("(they differ)") for line in whole[2:5]] == [False, True, False]
+        assert repr(plan.changes["phone"]) == "Change('+…' → '+…' (they differ))"
+
     def test_a_table_of_nothing_says_so(self, client: Face, fake: FakeCaibo) -> None:
         """And one that was applied says that."""
         id = fake.add_customer(phone=None)

@@ -222,6 +222,16 @@ class TestUpdate:
         assert (refused.status, ran.status) == (1, 0)
         assert "owner_id" in json.loads(ran.out)["left_out"]
 
+    def test_says_that_what_looks_alike_differs(self, shell: Shell) -> None:
+        """Masked to their first letter, two values may; shown whole, they do not."""
+        shown = ("update", "12345", "phone=+2", "--dry-run")
+
+        masked = shell(*shown, tty="out")
+        whole = shell(*shown, "--show-values", tty="out")
+
+        assert "~ phone  +… → +… (they differ)" in masked.out
+        assert "differ" not in whole.out
+
     def test_only_shows_in_a_dry_run(self, shell: Shell, fake: FakeCaibo) -> None:
         """Whole into a pipe, masked on a terminal."""
         piped = shell("update", "12345", "phone:=null", "--dry-run")

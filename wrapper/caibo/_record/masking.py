@@ -28,6 +28,8 @@ _WORD = r"[\u2e80-\U0003ffff]|[^\W_\u2e80-\U0003ffff]+"
 _ESCAPED = r"\\u([0-9A-Fa-f]{4})"
 _NUMBER = r"(?a)-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,6})?"
 LONGEST = 300
+#: Stands behind two values that look alike, as what tells them apart is masked or cut.
+DIFFER = " (they differ)"
 #: Shorter ones are found by chance in any sentence, such as the 100 of "maximum length 100".
 _SHORTEST = 4
 _FEWEST_DIGITS = 5
@@ -52,6 +54,11 @@ def mask(value: object) -> str:
 def represented(value: object) -> str:
     """Show a value in a `repr`: masked, but for tests that want to see it."""
     return repr(value) if _tests_only.unmasked else mask(value)
+
+
+def arrow(before: str, after: str) -> str:
+    """Show two values that differ, also where their masks, or what is cut of them, do not."""
+    return f"{before} → {after}" + DIFFER * (before == after)
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:

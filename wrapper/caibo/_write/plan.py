@@ -11,7 +11,7 @@ from caibo._errors import CaiboError, ConflictError, InvalidChangesError, Proble
 from caibo._record.customer import Customer
 from caibo._record.document import Document
 from caibo._record.json_text import encode, is_array
-from caibo._record.masking import mask, one_line
+from caibo._record.masking import DIFFER, mask, one_line
 from caibo._record.shape import of_another
 from caibo._record.spelling import doubled, merge
 from caibo._wire.refusals import entity_tag
@@ -106,7 +106,8 @@ class Plan:
             masked: show personal values by their shape only.
         """
         show = mask if masked else _whole
-        rows = [(name, show(c.before), show(c.after)) for name, c in self.changes.items()]
+        shown = [(name, show(c.before), show(c.after)) for name, c in self.changes.items()]
+        rows = [(name, was, now + DIFFER * (was == now)) for name, was, now in shown]
         rows = [("field", "before", "after"), *rows] if rows else [("nothing to change", "", "")]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [f"customer {self.id}, read {self.read_at:%Y-%m-%d %H:%M:%S} UTC"]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from caibo._record.contract import by_wire_name, field_name
 from caibo._record.customer import Customer
 from caibo._record.document import Document
-from caibo._record.masking import represented
+from caibo._record.masking import arrow, represented
 from caibo._record.spelling import find, fold, text
 from caibo._write.carrying import Send
 
@@ -25,7 +25,7 @@ class Change:
     after: Any
 
     def __repr__(self) -> str:
-        return f"Change({represented(self.before)} → {represented(self.after)})"
+        return f"Change({arrow(represented(self.before), represented(self.after))})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

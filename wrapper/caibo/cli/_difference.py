@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from caibo import Caibo, Change, Document, Event, Plan, WriteIntended, WriteStoppedError
-from caibo._record.masking import mask
+from caibo._record.masking import arrow, mask
 from caibo.cli._screen import Screen, printable, to_json
 from caibo.cli._values import READ, folded
 
@@ -63,7 +63,7 @@ def show(screen: Screen, plan: Plan | Would, *, masked: bool, result: bool = Fal
             shown(value, masked=masked, quoted=True) for value in (change.before, change.after)
         )
         sign = "-" if change.after is None else "+" if change.before is None else "~"
-        text = {"-": before, "+": after, "~": f"{before} → {after}"}[sign]
+        text = {"-": before, "+": after, "~": arrow(before, after)}[sign]
         say(f"  {sign} {name.ljust(width)}  {text}", _STYLES[sign])
     if not changes:
         say("  nothing to change", _STYLES["="])
