@@ -16,7 +16,7 @@ from anyio.from_thread import start_blocking_portal
 from audit_log import KEY
 from faces import Connect, Face
 from forked import Apart, Authority, apart
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, find, settings, strategies
 from patching import rule_patch_out
 from proxying import ENVIRONMENT
 
@@ -58,6 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector look at what tests make, and not at thousands of tests."""
+    # Hypothesis asks it once who has the random numbers, and what is frozen is not told.
+    find(strategies.none(), lambda _: True)
     gc.freeze()
 
 
