@@ -482,20 +482,15 @@ def proxies(session: nox.Session) -> None:
     session.run("pytest", "tests/independent/test_real_proxies.py", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(default=False, requires=["build"])
 def mutation(session: nox.Session) -> None:
-    """Break the pure rooms in small ways with mutmut and list what no test sees; takes hours.
+    """Break the rooms in small ways that mutmut knows, and list what no test sees.
 
-    `-- PATTERN` tries some of them, such as `"caibo._write.verdict*"`.
+    By default 40 mutants of each file, chosen by a seed; `-- --help` says what else. It fails
+    where one is left that `docs/record/mutants-left.csv` has no reason for.
     """
-    session.install(*DEPENDENCIES, *group("test"), *group("mutation"))
-    scratch = Path(session.create_tmp(), "mutation")
-    # It wants the sources in src/, and keeps there what it has found.
-    shutil.copytree("wrapper", scratch / "src", dirs_exist_ok=True)
-    for name in ("generated", "tests", "codegen", "examples", "docs"):
-        shutil.copytree(name, scratch / name, dirs_exist_ok=True)
-    settings = Path("tests", "record", "mutmut.toml").read_text("utf-8")
-    (scratch / "pyproject.toml").write_text(settings, "utf-8")
-    with session.chdir(scratch):
-        session.run("mutmut", "run", *session.posargs)
-        session.run("mutmut", "results")
+    install_wheel(session, *group("test"), *group("mutation"))
+    arguments = ("-m", "record.mutation", *(session.posargs or ("--write", "docs/record")))
+    # Only this one of coverage's tracers can tell of a line which tests run it.
+    environment = {"PYTHONPATH": "tests", "COVERAGE_CORE": "ctrace"}
+    session.run("python", *arguments, env=environment)
