@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,6 +36,15 @@ def problems(client: Face, **options: Any) -> tuple[caibo.Problem, ...]:
     with pytest.raises(caibo.InvalidChangesError) as caught:
         client.update(1, **options)
     return caught.value.problems
+
+
+class Odd:
+    """Whatever is asked of it, it raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("s3cret")
+
+    __index__ = __str__ = __repr__ = __len__ = __iter__ = __bool__ = lambda self: self.x
 
 
 class TestLimits:
@@ -88,6 +98,27 @@ class TestLimits:
         with pytest.raises(caibo.InvalidChangesError, match=f"^{reason}"):
             client.update(1, **changes)
 
+        assert fake.requests == []
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda c, odd: c.get(odd),
+            lambda c, odd: c.update(1, phone=odd),
+            lambda c, odd: c.update(1, extra={"x": [odd]}),
+            lambda c, odd: c.update(1, extra=odd),
+            lambda c, odd: c.replace(1, odd),
+        ],
+        ids=["id", "field", "in extra", "extra", "document"],
+    )
+    def test_what_a_value_raises_when_it_is_looked_at_stays_inside(
+        self, client: Face, fake: FakeCaibo, call: Callable[[Face, Any], object]
+    ) -> None:
+        """A proxy of another library's may raise anything, with a value in it."""
+        with pytest.raises(caibo.CaiboError) as caught:
+            call(client, Odd())
+
+        assert "s3cret" not in f"{caught.value!r} {caught.value}"
         assert fake.requests == []
 
     def test_without_validation_the_gateway_decides(

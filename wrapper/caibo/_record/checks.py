@@ -59,7 +59,7 @@ def check_id(id: object) -> int:
         raise InvalidChangesError([Problem("id", _ID_FIRST)])
     try:
         number = operator.index(id)  # type: ignore[arg-type]
-    except TypeError:
+    except Exception:  # whatever a type of the caller's raises
         number = None
     if number is None or isinstance(id, bool):
         wanted = f"expected an int, not {type(id).__name__}"

@@ -114,7 +114,7 @@ def _encode(value: object, level: int) -> str:
         simple = plain(value)
         if simple is not value:
             return _encode(simple, level + 1)
-        as_text = "; write it as text, such as .isoformat()" * hasattr(value, "isoformat")
+        as_text = "; write it as text, such as .isoformat()" * hasattr(type(value), "isoformat")
         raise ValueError(f"is of type {type(value).__name__}, which JSON has no form for{as_text}")
     if isinstance(value, Decimal) and value.is_finite():  # `math` takes 1E400 for infinity
         return Decimal.__str__(value)  # a subclass may show a currency
