@@ -36,6 +36,7 @@ PRISM = "@stoplight/prism-cli@5.16.0"
 # Its `diff` is experimental: look at what it finds before another version is taken.
 REDOCLY = "@redocly/cli@2.77.0"
 BROWSERS = ("chromium", "google-chrome")
+PICTURED = ("index", "verbs", "record", "reference/clients")
 
 # Half of what an installation takes is bytecode, most of it for modules that nothing imports.
 # This says --no-compile: https://pip.pypa.io/en/stable/topics/configuration/
@@ -343,7 +344,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["docs"])
 def site(session: nox.Session) -> None:
-    """Open every page of the site in Chromium: links, search, light and dark, no JavaScript."""
+    """Open every page of the site in Chromium: links, search, light and dark, no JavaScript.
+
+    Pictures of four of them are in `site/pictures/` afterwards.
+    """
     session.install(*group("browser"))
     if not any(map(shutil.which, BROWSERS)):
         apt_install(session, "chromium")
@@ -352,6 +356,18 @@ def site(session: nox.Session) -> None:
         session.run("playwright", "install", "chromium", success_codes=[0, 1])
     tests = ("--confcutdir=tests/independent", "tests/independent/test_browser.py")
     session.run("pytest", *tests, *session.posargs)
+    if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
+        for name in PICTURED:
+            shoot(session, browser, name)
+
+
+def shoot(session: nox.Session, browser: str, name: str) -> None:
+    """Make a picture of a page of the site, for whoever changes how it looks."""
+    picture = SITE / "pictures" / f"{Path(name).name}.png"
+    picture.parent.mkdir(exist_ok=True)
+    page = (SITE / f"{name}.html").absolute().as_uri()
+    how = ("--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1280,1000")
+    session.run(browser, *how, f"--screenshot={picture}", page, external=True, silent=True)
 
 
 @nox.session(default=False)
