@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import api_diff
+import griffe
 import pytest
-from projects import Edit, commit, git
+from projects import ROOT, Edit, commit, git
 
 FACADE = "wrapper/caibo"
+read = api_diff.load
+
+
+@cache
+def texts(root: Path) -> dict[str, bytes]:
+    """Return the facade's files by their names."""
+    folder = root / FACADE
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}
+
+
+@cache
+def as_it_is() -> griffe.Module:
+    """Read the facade of the tree at hand, which is most releases here: it takes a second."""
+    return read(ROOT)
+
+
+@pytest.fixture(autouse=True)
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(root: Path) -> griffe.Module:
+        return as_it_is() if texts.__wrapped__(root) == texts(ROOT) else read(root)
+
+    monkeypatch.setattr(api_diff, "load", load)
 
 
 @pytest.fixture
