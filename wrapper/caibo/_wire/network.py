@@ -106,10 +106,8 @@ class Network:
         data, self._unsent = self._unsent, b""
         try:
             yield from self._transmit(data)
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout("timed out") from error
         except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
+            raise _mapped(error, httpcore.WriteTimeout, httpcore.WriteError) from error
 
     def receive(self, timeout: float | None) -> Flow[bytes]:
         """Send what waits, and return what comes; nothing at the end."""
@@ -120,10 +118,8 @@ class Network:
                 pass
         try:
             return (yield from self._receive())
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout("timed out") from error
         except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
+            raise _mapped(error, httpcore.ReadTimeout, httpcore.ReadError) from error
 
     def _receive(self, above: int = 0) -> Flow[bytes]:
         """Return what comes below so many TLS layers, counted from the outermost."""
@@ -173,10 +169,8 @@ class Network:
         """Raise what httpcore would."""
         try:
             return (yield from flow)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout("timed out") from error
         except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
+            raise _mapped(error, httpcore.ConnectTimeout, httpcore.ConnectError) from error
 
     def info(self, name: str) -> object:
         """Return what httpcore asks for, and OpenTelemetry."""
@@ -240,6 +234,11 @@ class _TLS:
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+
+
+def _mapped(error: OSError, late: type[Exception], failed: type[Exception]) -> Exception:
+    """Return what httpcore would raise; no flow around a flow, as each of them costs."""
+    return late("timed out") if isinstance(error, TimeoutError) else failed(str(error))
 
 
 _poll = getattr(select, "poll", None)
