@@ -78,13 +78,13 @@ def npm_install(session: nox.Session, package: str) -> Path | None:
     return Path(home, "node_modules", ".bin")
 
 
-def apt_install(session: nox.Session, package: str) -> None:
-    """Install a package of Debian's, where there is apt-get and the right to."""
+def apt_install(session: nox.Session, *packages: str) -> None:
+    """Install packages of Debian's, where there is apt-get and the right to."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         return
-    # RUNLEVEL keeps a package from starting a server of its own.
+    # RUNLEVEL keeps packages from starting servers of their own.
     environment = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         apt = ("apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=300", *command)
         session.run(*apt, env=environment, external=True, success_codes=[0, 100])
 
@@ -483,17 +483,7 @@ def soak(session: nox.Session) -> None:
 @nox.session(default=False, requires=["build"])
 def proxies(session: nox.Session) -> None:
     """Send updates through nginx, squid and tinyproxy; those that are not installed are skipped."""
-    programs = ("nginx-light", "squid", "tinyproxy-bin")
-    apt_get = shutil.which("apt-get")
-    if apt_get and os.geteuid() == 0:
-        # RUNLEVEL keeps the packages from starting servers of their own.
-        for command in (("update",), ("install", "--yes", "--no-install-recommends", *programs)):
-            session.run(
-                *(apt_get, "--quiet", *command),
-                env={"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-                external=True,
-                success_codes=[0, 100],
-            )
+    apt_install(session, "nginx-light", "squid", "tinyproxy-bin")
     install_wheel(session, *group("test"))
     session.run("pytest", "tests/independent/test_real_proxies.py", *session.posargs)
 
