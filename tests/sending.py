@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from faces import Face
+
 from caibo.testing import FakeCaibo
 
 OWNED = {
@@ -43,3 +45,15 @@ def sent(fake: FakeCaibo) -> dict[str, Any]:
     """Return the last body that arrived in a write."""
     body: dict[str, Any] = json.loads([r for r in fake.requests if r.method == "PUT"][-1].body)
     return body
+
+
+def change_beside(client: Face, fake: FakeCaibo, id: int, verb: str) -> None:
+    """Change the phone by `edit` or `apply`, while someone else changes the address."""
+    if verb == "edit":
+        with client.edit(id) as draft:
+            draft.phone = "+1"
+            fake.change(id, address="theirs")
+    else:
+        plan = client.plan(id, phone="+1")
+        fake.change(id, address="theirs")
+        client.apply(plan)

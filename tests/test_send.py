@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from audit_log import records
 from faces import Connect, Face, methods
-from sending import NARROW, OWNED, WRITABLE, add, sent
+from sending import NARROW, OWNED, WRITABLE, add, change_beside, sent
 
 import caibo
 from caibo.testing import FakeCaibo
@@ -94,14 +94,7 @@ class TestWhatIsCarried:
         fake.keeps_omitted = True
         client = connect(send="changes", max_base_age=0)
 
-        if verb == "edit":
-            with client.edit(id) as draft:
-                draft.phone = "+1"
-                fake.change(id, address="theirs")
-        else:
-            plan = client.plan(id, phone="+1")
-            fake.change(id, address="theirs")
-            client.apply(plan)
+        change_beside(client, fake, id, verb)
 
         assert sent(fake).keys() == {"name", "email", "phone"}
         assert fake.document(id)["address"] == "theirs"

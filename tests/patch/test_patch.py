@@ -10,7 +10,7 @@ from faces import Connect, Face, methods
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from patching import MERGE_PATCH, patches, rule_patch_out
-from sending import KINDS
+from sending import KINDS, change_beside
 
 import caibo
 from caibo.testing import FakeCaibo
@@ -77,14 +77,7 @@ class TestWhatGoes:
         """Merged three ways or not."""
         client = connect(send="changes", max_base_age=0)
 
-        if verb == "edit":
-            with client.edit(id) as draft:
-                draft.phone = "+1"
-                fake.change(id, address="theirs")
-        else:
-            plan = client.plan(id, phone="+1")
-            fake.change(id, address="theirs")
-            client.apply(plan)
+        change_beside(client, fake, id, verb)
 
         assert patches(fake) == [{"phone": "+1"}]
         assert fake.document(id)["address"] == "theirs"
